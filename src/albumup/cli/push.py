@@ -72,12 +72,12 @@ def _are_known(app: App, paths: tuple[str, ...]) -> bool:
 
 
 def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued, Options] | int:
-    """Look at the folders, and queue what lies there; the exit code where nothing is to be done."""
+    """Queue the photos of the folders; return an exit code instead if nothing is to be done."""
     options = options_of(app, given, spool_dir=given["spool_dir"])
     roots = queueing.roots_of(paths, listed(given["files_from"]))
     album = queueing.album_of(given["album"], roots)
-    # A journal that is there is opened first, and so brought up to date; a new one is made when all
-    # else is known well.
+    # An existing journal is opened first, which brings it up to date. A new one is made only after
+    # everything else has been checked.
     journal = app.writer() if app.has_journal() and not given["dry_run"] else None
     with _connection(app, journal) as connection:
         if given["album"] is None:
@@ -120,7 +120,7 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
 
 @contextmanager
 def _connection(app: App, journal: Journal | None) -> Iterator[sqlite3.Connection | None]:
-    """To ask the journal before anything is written; None where there is none."""
+    """Connect to the journal for questions before anything is written; None if there is none."""
     if journal is not None:
         yield journal.connection
     elif (connection := app.reader()) is None:
@@ -144,7 +144,7 @@ def listed(files_from: str | None) -> bytes | None:
 
 
 def _send(app: App, queued: Queued, options: Options, given: PushOptions, what: str) -> int:
-    """Say what is queued, and upload. ``what``: the push, as cron knows it."""
+    """Say what is queued, and upload; return the exit code. ``what``: cron's name of the push."""
     journal, intake, album_id = queued.journal, queued.intake, queued.album_id
     is_unwatched = app.screen.tells_news_only and not given["detach"]
     conclusion = Conclusion(
@@ -157,7 +157,7 @@ def _send(app: App, queued: Queued, options: Options, given: PushOptions, what: 
         newest=queued.newest,
     )
     if is_unwatched:
-        tell(journal, what, "")  # nothing has kept it from its work
+        tell(journal, what, "")  # nothing has kept the push from its work
     known = next((one for one in runs.albums(journal) if one.id == album_id), None)
     is_asked = _say(conclusion, queued, known, given)
     conclusion.shortcomings += unread(intake.survey.folders)
@@ -175,14 +175,14 @@ def _send(app: App, queued: Queued, options: Options, given: PushOptions, what: 
 
 
 def _is_news(intake: Intake) -> bool:
-    """Has a push found anything to do that was not known before?"""
+    """Whether a push has found work that was not known before."""
     return bool(intake.survey.queued) or intake.where.is_redefined
 
 
 def _say(conclusion: Conclusion, queued: Queued, album: Album | None, given: PushOptions) -> bool:
-    """Say what is queued, and how it stands on the server, which is perhaps asked: if it was, True.
+    """Say what is queued, and how it stands on the server; return whether the server was asked.
 
-    ``album`` None: it was forgotten, for all of it is sent.
+    ``album`` is None if it was forgotten meanwhile, because all of it is sent.
     """
     app, journal, intake = conclusion.app, conclusion.journal, queued.intake
     target, is_quiet = intake.where.target, conclusion.is_cron
@@ -206,7 +206,7 @@ def _say(conclusion: Conclusion, queued: Queued, album: Album | None, given: Pus
 
 
 def _is_new_refusal(journal: Journal, album: Album, again: Again) -> bool:
-    """Has the server refused to be asked, which it had not when that was last told?"""
+    """Whether the server refuses to be asked, and the user has not been told of that yet."""
     is_refusal = isinstance(again.fault, ConfigError)
     return tell(journal, f"unasked {album.id}", str(again.fault) if is_refusal else "")
 
@@ -246,7 +246,7 @@ def _warn(app: App, target: Target) -> None:
 
 
 def filters_of(given: PushOptions) -> Filters:
-    """What the options say of the files to take. Raises UsageError."""
+    """The filters for files that the options ask for. Raises UsageError."""
     try:
         since = parse_since(given["since"], time.time()) if given["since"] is not None else None
     except ValueError as error:

@@ -1,5 +1,4 @@
-"""The photos that a push has queued, and those that it has not and why: for people and for
-programs."""
+"""Words and events about the photos that a push has queued, or has left out."""
 
 from __future__ import annotations
 
@@ -35,7 +34,10 @@ _MOST_UNREAD = 10
 def say_queued(
     app: App, journal: Journal, survey: Survey, album: Album, target: Target | None
 ) -> None:
-    """How many photos wait now, for whom; what was left out. ``target`` None: the inbox."""
+    """Say how many photos wait now, and for whom; and which were left out.
+
+    ``target``: None for the inbox.
+    """
     name = words.shown_name(album.name)
     local = titles.local_folder(journal, album, album.target in app.config.targets)
     address = target.address if target else album.target
@@ -67,8 +69,7 @@ def say_queued(
 
 
 def _kinds(survey: Survey) -> str:
-    """ "900 photos (640 live), 40 videos"; "N photos", videos among them, where there is nothing to
-    tell apart."""
+    """ "900 photos (640 live), 40 videos"; "N photos", which may be videos, if none are live."""
     if not survey.live.stills:
         return photos(survey.queued)
     videos = survey.videos - survey.live.clips
@@ -77,7 +78,7 @@ def _kinds(survey: Survey) -> str:
 
 
 def _maybe_live(count: int) -> str:
-    """The fate of clips whose stills cannot be told, and what to install."""
+    """The words for clips whose stills are unknown, with the package to install."""
     what = f"{count} live photos go as two files each, still and clip"
     if count == 1:
         what = "1 live photo goes as two files, its still and its clip"
@@ -86,7 +87,7 @@ def _maybe_live(count: int) -> str:
 
 
 def left_out(survey: Survey) -> list[str]:
-    """How many files were not queued, or not as photos of their own, and why."""
+    """Words that count the files that were not queued on their own, by reason."""
     them = "it" if survey.cancelled_before == 1 else "them"
     forget = f"to send {them}: albumup forget, then push"
     counts = {
@@ -109,7 +110,7 @@ def left_out(survey: Survey) -> list[str]:
 
 
 def unread(folders: Sequence[Unreadable]) -> Iterator[str]:
-    """A line for each folder that could not be read, ten of them."""
+    """Lines for folders that could not be read: ten at most, and a count of the others."""
     for folder in folders[:_MOST_UNREAD]:
         yield f"Not read: {escape(folder.path)}: {escape(folder.reason)}"
     if len(folders) > _MOST_UNREAD:
@@ -119,10 +120,12 @@ def unread(folders: Sequence[Unreadable]) -> Iterator[str]:
 def tell_queued(
     app: App, journal: Journal, album: Album, newest: int, requeued: Sequence[int]
 ) -> None:
-    """What happened to each photo that a push queued, on stdout: the album's tasks that are newer
-    than ``newest``, and those ``requeued``."""
+    """Put an event on stdout for each photo that a push queued.
+
+    These are the album's tasks that are newer than ``newest``, and the tasks ``requeued``.
+    """
     for one in reading.queued(journal.connection, album.id, newest, requeued):
         about = time.time(), album.name, album.target, one.path
         app.tell(event_json(Queued(*about, one.size)))
-        if one.state == State.MISSING:  # it could not be read, so that no uploader will tell of it
+        if one.state == State.MISSING:  # it could not be read, so no uploader will report it
             app.tell(event_json(Missing(*about, one.reason)))

@@ -1,4 +1,4 @@
-"""The lines of photos that did not get there, and of names, fit for a terminal."""
+"""Lines about photos that did not get to the server, and lines of names, fit for a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from albumup.cli.names import Names
 from albumup.session.reasons import Group
 
 MOST_LINES = 10
-"""Rows that the details of a run take on a terminal of 80 columns, whatever went wrong."""
+"""The most rows of a run's details on a terminal of 80 columns, whatever went wrong."""
 _MOST_NAME_LINES = 3
 _COLUMNS = 79
 _LONGEST = 160
@@ -19,13 +19,16 @@ _WIDEST_ALIGNED = 24
 
 
 def rows(line: str) -> int:
-    """Lines that one takes on a terminal of 80 columns."""
+    """The rows that a line takes on a terminal of 80 columns."""
     return wrapped(line, _COLUMNS + 1).count("\n") + 1
 
 
 def lines_of(groups: Sequence[Group], names: Names, most: int) -> list[str]:
-    """At most that many rows: a photo that is alone with its reason has a line, others share a
-    heading."""
+    """Lines about groups of photos, in at most ``most`` rows.
+
+    A photo with a reason of its own has a line; photos that share a reason have a heading and lines
+    of names.
+    """
     first = groups[:most]
     alone = [names.of(group.paths[0]) for group in first if group.count == 1]
     width = min(max(map(cells, alone), default=0), _WIDEST_ALIGNED)
@@ -51,8 +54,7 @@ def lines_of(groups: Sequence[Group], names: Names, most: int) -> list[str]:
 
 
 def _head(group: Group, names: Names, width: int) -> str:
-    """The line of a photo that is alone, its name ``width`` cells wide at least; or the heading of
-    several."""
+    """The line of a single photo, with its name padded to ``width`` cells; or a group's heading."""
     reason = escape(group.reason, _LONGEST)
     if group.count > 1:
         return f"  {photos(group.count)} {group.state}: {reason}"
@@ -60,7 +62,7 @@ def _head(group: Group, names: Names, width: int) -> str:
 
 
 def named(names: Iterable[str], count: int, most: int) -> list[str]:
-    """Names in at most ``most`` lines of 79 cells; how many of the ``count`` are left out."""
+    """Names in at most ``most`` lines of 79 cells; the last line counts the names left out."""
     lines: list[str] = []
     line, shown = "", 0
     for name in names:

@@ -1,4 +1,4 @@
-"""``albumup receive``: the receiving server, for another machine's push."""
+"""``albumup receive``: the receiving server for another machine's push."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run(app: App, folder: str, given: ReceiveOptions) -> int:
-    """Receive albums into DIR until Ctrl-C."""
+    """Receive albums into the folder DIR until Ctrl-C; return the exit code."""
     host, token_file, faults = given["host"], given["token_file"], given["faults"]
     if token_file is None and not is_loopback(host):
         raise UsageError(
@@ -58,14 +58,17 @@ def run(app: App, folder: str, given: ReceiveOptions) -> int:
         log=(lambda line: app.screen.say(escape(line))) if app.screen.verbose else lambda _: None,
     )
     if sys.stderr.isatty():
-        app.screen.say("")  # after ^C
+        app.screen.say("")  # end the line that shows ^C
     for line in received(tally, chosen):
         app.screen.say(line)
     return 0
 
 
 def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
-    """How photos come here. Everywhere is no address: then it is this computer's name."""
+    """Lines that say how to send photos here.
+
+    0.0.0.0 and :: are no addresses to send to, so this computer's name stands for them.
+    """
     if not has_token:
         return [
             "Any program on this computer can send to it; --token-file F asks for a token.",
@@ -77,14 +80,14 @@ def _what_to_type(url: str, host: str, has_token: bool) -> list[str]:
 
 
 def _again(times: int) -> str:
-    """How often a photo came that was there: of many times, some may be one photo's."""
+    """How often photos came that were there already; one photo may have come several times."""
     if times == 1:
         return "1 came again, and is there only once."
     return f"Photos came again {times} times, and are there only once."
 
 
 def received(tally: Tally, faults: Faults | None) -> list[str]:
-    """What a receiver says at its end: what it took in, and what went wrong to order."""
+    """The last lines of a receiver: the photos that it took in, and its faults on purpose."""
     folders = sorted(tally.folders)
     where = escape(folders[0], 60) if len(folders) == 1 else counted(len(folders), "album")
     lines = ["Nothing was received."]

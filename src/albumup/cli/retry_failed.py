@@ -1,4 +1,4 @@
-"""``albumup retry-failed``: what failed gets a fresh set of tries. Without names it is cron's."""
+"""``albumup retry-failed``: failed photos get fresh tries. Without names, it works for cron."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def run(
 def _retried(
     app: App, names: tuple[str, ...], target: str | None, given: RetryOptions, *, is_cron: bool
 ) -> int:
-    """``is_cron``: without names, so that photos get their rounds and no more."""
+    """Retry, and return the exit code.
+
+    ``is_cron``: without names, so that photos get no more than their rounds.
+    """
     app.screen.never_wait()
     options = options_of(app, given, patience=0.0)
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]

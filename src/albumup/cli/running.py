@@ -1,4 +1,4 @@
-"""What a running uploader does, in a few lines: for ``status``. Loads little."""
+"""The state of a running uploader in a few lines, for ``status``. Loads few modules."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from albumup.session.snapshot import SILENT_SECONDS, Reader, Snapshot
 from albumup.uploader.events import Upload
 
 _MOST_NAMED, _WIDEST = 4, 24
-"""Photos in flight that are named, and the cells of a name."""
+"""The most photos in flight that are named, and the cells of a name."""
 
 
 def snapshot_of(journal: str, run: Running) -> Snapshot | None:
-    """The snapshot of the run that is on; None if there is none."""
+    """The snapshot of the present run; None if there is none."""
     found = Reader(paths_of(journal)["live"]).look()
     return found if found is not None and found.run_id == run.id else None
 
 
 def lines(now: Snapshot, clock: float) -> list[str]:
-    """How fast it goes, how long it takes, and what is in flight. ``clock``: Unix seconds."""
+    """Lines with the speed, the time left, and the uploads in flight. ``clock``: Unix seconds."""
     lasted = clock - now.time
     if lasted >= SILENT_SECONDS:
         return [silent(now.pid, now.time, lasted)]
@@ -42,7 +42,7 @@ def silent(pid: int, when: float, lasted: float) -> str:
 
 
 def seconds_left(now: Snapshot) -> float | None:
-    """At the present rate; None if that says nothing."""
+    """Seconds left at the present rate; None if the rate does not tell."""
     if not now.rate or now.progress.pauses:
         return None
     return (now.progress.bytes_total - now.progress.bytes_done) / now.rate
@@ -55,7 +55,7 @@ def given_up_in(now: Snapshot, target: str, clock: float) -> float | None:
 
 
 def as_json(now: Snapshot) -> dict[str, object]:
-    """The keys of ``uploader`` that come from the snapshot."""
+    """The keys of ``uploader`` in ``--json`` that come from the snapshot."""
     left = seconds_left(now)
     return {
         "seen": utc(now.time),
@@ -107,5 +107,5 @@ def _in_flight(uploads: Sequence[Upload]) -> str:
 
 
 def _percent(upload: Upload) -> int:
-    """100 % is shown only when the answer is in."""
+    """The percentage of an upload: 100 % is shown only after the server's answer."""
     return min(99, 100 * upload.moved // max(1, upload.size))

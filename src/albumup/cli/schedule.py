@@ -1,4 +1,4 @@
-"""``albumup schedule``: what runs albumup regularly."""
+"""``albumup schedule``: has albumup run regularly."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 _USUAL = ("retry-failed",)
 _MOST_LINES = 5
-"""Lines that are shown of what was replaced."""
+"""The most lines that are shown of a replaced schedule."""
 
 
 def run(app: App, kind: str | None, words: Sequence[str], *, installs: bool, removes: bool) -> int:
-    """Print, install or remove a schedule; without a kind, say which are installed."""
+    """Print, install or remove a schedule; without a kind, list the installed ones."""
     if installs and removes:
         raise UsageError("--install and --remove: one of them, please")
     if kind is None:
@@ -61,7 +61,7 @@ def run(app: App, kind: str | None, words: Sequence[str], *, installs: bool, rem
 
 
 def _print(text: str) -> None:
-    """What is to be put into a file: exactly, unless a terminal would obey some of it."""
+    """Print a file's exact content, except for characters that a terminal would obey."""
     if sys.stdout.isatty():
         put_lines(text.splitlines())
     else:
@@ -69,7 +69,7 @@ def _print(text: str) -> None:
 
 
 def _schedule(command: Scheduled) -> Schedule:
-    """The schedule of a command that was read. The config file is named if there is one."""
+    """The schedule of a command that was read. It names the config file if there is one."""
     path = command.app.config.path
     has_config = os.path.lexists(path)
     return Schedule(
@@ -96,7 +96,7 @@ def _install(app: App, kind: str, schedule: Schedule) -> None:
 
 
 def _said(kind: str, found: Installed) -> Iterator[str]:
-    """What was installed, and what was there before."""
+    """Lines about the installed schedule, and about the one that it replaced."""
     schedule = found.entry
     often = "every hour" if schedule.every == 60 else f"every {schedule.every} minutes"
     head = "Installed before, and as it was" if found.was_there else "Installed"
@@ -113,7 +113,7 @@ def _said(kind: str, found: Installed) -> Iterator[str]:
 
 
 def _warnings(command: Scheduled) -> Iterator[str]:
-    """What a command does at each run that may be more than was meant."""
+    """Warnings about effects of each run that the user may not have meant."""
     if command.name == "resume":
         yield "Each run lifts the holds of Ctrl-C and stop; retry-failed respects them."
     if command.name == "retry-failed" and (command.given["albums"] or command.given["every"]):
@@ -163,7 +163,7 @@ def _command(words: Sequence[str]) -> str:
 
 
 def _typed(kind: str, schedule: Schedule, option: str) -> str:
-    """What to type to install or remove a schedule."""
+    """The command that installs or removes a schedule."""
     command = "" if schedule.command == _USUAL else f" -- {' '.join(map(quoted, schedule.command))}"
     is_usual = schedule.journal == App().journal
     journal = "" if is_usual else f" --journal {quoted(shown(schedule.journal))}"

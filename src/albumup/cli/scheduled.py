@@ -1,4 +1,4 @@
-"""The command that a schedule runs: read as if it were typed now, and not run."""
+"""The command that a schedule runs: read as if it were typed now, but not run."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _SENSELESS = {
     "--dry-run": "it sends nothing",
     "--detach": "a schedule runs it in the background already",
 }
-"""Options that make no sense in a schedule, and why."""
+"""Options that make no sense in a schedule, with the reason."""
 
 
 class Given(PushOptions, total=False):
-    """The parameters of a command: those of a push, or of its fellows."""
+    """The parameters of a push, or of another command that can be scheduled."""
 
     paths: tuple[str, ...]
     albums: tuple[str, ...]
@@ -45,7 +45,7 @@ class Given(PushOptions, total=False):
 
 
 class Scheduled(NamedTuple):
-    """A command, read. ``app``: with its own global options."""
+    """A command that was read. ``app``: holds the command's own global options."""
 
     name: str
     words: tuple[str, ...]
@@ -54,9 +54,9 @@ class Scheduled(NamedTuple):
 
 
 def read(words: Sequence[str], app: App) -> Scheduled:
-    """Read a command line. ``app``: the options of the command that schedules it.
+    """Read a command line. ``app``: holds the options of ``albumup schedule`` itself.
 
-    Raises UsageError of ours and of click for what could not run.
+    Raises albumup's and click's UsageError for a command that could not run.
     """
     own = App(options={**app.options})
     cli = click.get_current_context().find_root().command
@@ -71,7 +71,7 @@ def read(words: Sequence[str], app: App) -> Scheduled:
             f"albumup {name} makes no sense in a schedule",
             f"these do: {', '.join(COMMANDS)}",
         )
-    cli.make_context("albumup", list(words), obj=own)  # keeps what stands before the command
+    cli.make_context("albumup", list(words), obj=own)  # keeps the options before the command
     after, _ = _typed(command, command.context_class(command, info_name=name, parent=outer), rest)
     context = command.make_context(name, rest, parent=outer)
     typed = [*_rendered(cli, before), *_rendered(command, after)]
@@ -79,10 +79,10 @@ def read(words: Sequence[str], app: App) -> Scheduled:
 
 
 def check(command: Scheduled) -> list[str]:
-    """Raise the error that the command would end with, of those that can be told now; return the
-    targets that it uses.
+    """Check a command as far as possible now; return the targets that it uses.
 
-    Raises ConfigError also if a target takes its token from a variable.
+    Raises the error that the command would end with. Raises ConfigError also if a target takes its
+    token from a variable.
     """
     app, given = command.app, command.given
     options_of(app, given, spool_dir=given.get("spool_dir"))
@@ -127,8 +127,7 @@ def _targets_of_push(command: Scheduled, connection: sqlite3.Connection | None) 
 def _typed(
     command: click.Command, context: click.Context, words: Sequence[str]
 ) -> tuple[dict[str, object], list[str]]:
-    """What was typed, by parameter, and the words that are none of its own; for a group, its
-    command's."""
+    """The typed parameters by name, and the remaining words; a group leaves its command's words."""
     try:
         typed, rest, order = command.make_parser(context).parse_args(list(words))
     except click.NoSuchOption as error:
@@ -143,7 +142,7 @@ def _typed(
 
 
 def _is_absent(value: object) -> bool:
-    """Is it what click has of an argument without words?"""
+    """Whether the value is click's mark for an argument without words."""
     return not isinstance(value, int | str | list | tuple)
 
 
@@ -152,7 +151,7 @@ def _refuse(option: str, why: str) -> NoReturn:
 
 
 def _rendered(command: click.Command, typed: Mapping[str, object]) -> list[str]:
-    """What was typed as words again, its paths absolute; arguments last."""
+    """The typed parameters as words again, with absolute paths; arguments come last."""
     options: list[str] = []
     arguments: list[str] = []
     for parameter in command.params:
@@ -170,7 +169,7 @@ def _rendered(command: click.Command, typed: Mapping[str, object]) -> list[str]:
 
 def _words_of(option: click.Option, value: object) -> list[str]:
     name = max(option.opts, key=len)
-    if isinstance(value, int):  # a flag, or how often it was typed
+    if isinstance(value, int):  # the value of a flag, or the number of times it was typed
         return [name] * value
     values = cast(list[str], value) if option.multiple else [str(value)]
     is_path = option.name in _PATHS

@@ -1,7 +1,6 @@
-"""The output of a command: messages, bars, data. All of it goes out through
-:mod:`albumup.cli.gate`.
+"""The output of a command: messages, bars, data; all through :mod:`albumup.cli.gate`.
 
-Data goes to stdout, everything else to stderr. Painting happens in one thread, the caller's.
+Data goes to stdout, everything else to stderr. Only the caller's thread paints.
 """
 
 from __future__ import annotations
@@ -28,26 +27,26 @@ if TYPE_CHECKING:
 
 _PLAIN_SECONDS = 30.0
 _READ_SECONDS = 1.0
-"""How long a terminal may take to show closing words; one that is stopped shows nothing."""
+"""Seconds that a terminal may take to show closing words; a stopped one shows nothing."""
 _LAG = 1 << 14
-"""Bytes that a terminal may be behind before the bars are painted no more."""
+"""The most bytes that a terminal may lag behind while bars are painted."""
 _MOST_AT_ONCE = 256
-"""Lines of data that are written with one call."""
+"""The most lines of data in one write."""
 _COLOURS = {"red": "31", "yellow": "33", "green": "32", "bold": "1", "dim": "2"}
 
 
 class Screen:
-    """Where a command says what it has to say."""
+    """The messages and bars of a command."""
 
     def __init__(self, *, quiet: bool, verbose: int, progress: str, color: str) -> None:
         self.quiet = quiet
         self.verbose = verbose
         self._err = Own(sys.stderr)
         self.is_terminal = self._err.isatty()
-        """A person reads it, now."""
+        """A person reads the output now."""
         is_terminal = self.is_terminal and os.environ.get("TERM") != "dumb"
         self.tells_news_only = not self.is_terminal and not verbose
-        """Nobody reads it now, so that what was told before is not told again."""
+        """Nobody reads the output now, so nothing is told that was told before."""
         self.progress = progress
         if progress == "auto":
             off_bars = "plain" if self.is_terminal else "none"
@@ -65,16 +64,16 @@ class Screen:
         self._rate, self._copying = Rate(), Rate()
 
     def say(self, text: str, color: str = "") -> None:
-        """One sentence on stderr, whatever is in it; nothing under ``-q``."""
+        """Write one sentence to stderr, whatever characters are in it; nothing under ``-q``."""
         if not self.quiet:
             self._write(self.paint(self._broken(text), color))
 
     def complain(self, text: str) -> None:
-        """A sentence that is not silenced."""
+        """Write a sentence also under ``-q``."""
         self._write(self._broken(text))
 
     def takes(self, text: str) -> bool:
-        """A sentence that is not silenced; False if the terminal has gone."""
+        """Write a sentence also under ``-q``; return False if the terminal has gone."""
         return self._write(self._broken(text))
 
     def _broken(self, text: str) -> str:
@@ -90,17 +89,17 @@ class Screen:
             else:
                 print(text, file=self._err, flush=True)
         except OSError:
-            return False  # the terminal has gone; the work has not
+            return False  # the terminal has gone, but the work goes on
         return True
 
     def show(self, progress: Progress, title: str) -> None:
-        """Paint the bars, or every half minute a line, or nothing."""
+        """Paint the bars, or write a line every half minute, or do nothing."""
         if self._outlet is not None and self._outlet.backlog > _LAG:
-            return  # nobody looks
+            return  # nobody is looking
         now = time.monotonic()
         self._rate.note(now, progress.bytes_done)
         if self.progress == "bar" and not self._is_in_front():
-            self._bars = None  # a shell's prompt is there now, or another command's words
+            self._bars = None  # now a shell's prompt stands there, or another command's words
         elif self.progress == "bar":
             self._copying.note(now, progress.spooled_bytes)
             try:
@@ -115,37 +114,35 @@ class Screen:
 
     @property
     def is_lost(self) -> bool:
-        """Nobody reads what is said any more."""
+        """Whether nobody reads the messages any more."""
         return self._outlet is not None and self._outlet.fault is not None
 
     def report(self, progress: Progress, title: str) -> None:
-        """A line that says how it stands, for whoever has asked; not silenced."""
+        """Write a line about the progress, for a user who has asked; also under ``-q``."""
         self.complain(asked(progress, title, self._rate))
 
     def _is_in_front(self) -> bool:
-        """Is this command the one that the terminal is for, not a job in the background? Or are
-        bars asked for?"""
+        """Whether this command is in the terminal's foreground, or bars were asked for."""
         if self._is_asked_for:
             return True
         try:
             return os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
-        except (OSError, ValueError):  # it is nobody's terminal, as far as can be told
+        except (OSError, ValueError):  # as far as can be told, it is nobody's terminal
             return True
 
     def never_wait(self) -> None:
-        """From here on nobody who says something waits for the terminal, which may be stopped
-        (Ctrl-S)."""
+        """From now on let no message wait for the terminal, which may be stopped (Ctrl-S)."""
         if self._outlet is not None:
             return
         try:
             self._err.flush()
             self._outlet = Outlet(self._err.fileno())
-        except (OSError, ValueError):  # no such thing: what is said goes nowhere
+        except (OSError, ValueError):  # there is no such stream, so messages go nowhere
             return
         self._err = Own(cast(IO[str], _Stream(self._outlet, sys.stderr)))
 
     def wait_again(self, gives_up: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until all that was said is out. False once ``gives_up()`` says so."""
+        """Wait until all messages are out; return False as soon as ``gives_up()`` is true."""
         if self._outlet is None:
             return True
         if not self._outlet.wait(gives_up):
@@ -155,8 +152,7 @@ class Screen:
         return True
 
     def has_read(self, gives_up: Callable[[], bool]) -> bool:
-        """Has the terminal got all that was said? Waits a moment for that, or until ``gives_up()``
-        says so."""
+        """Whether the terminal has got all messages; waits a moment, or until ``gives_up()``."""
         if self._outlet is None:
             return True
         until = time.monotonic() + _READ_SECONDS
@@ -164,7 +160,7 @@ class Screen:
         return is_out and self._outlet.fault is None
 
     def abandon(self) -> None:
-        """Leave what was said and is not out: somebody wants us gone, and nobody reads it."""
+        """Drop the messages that are not out yet: somebody wants an end, and nobody reads them."""
         self._outlet = None
 
     def end_bars(self) -> None:
@@ -174,7 +170,7 @@ class Screen:
             self._bars = None
 
     def wipe_bars(self) -> None:
-        """Erase the bars that another process, which was killed, left standing here."""
+        """Erase the bars that a killed process has left here."""
         if self.progress == "bar":
             self._err.write(ERASE)
 
@@ -188,12 +184,12 @@ class _Stream:
 
     def write(self, text: str) -> int:
         if self._outlet.fault is not None:
-            raise self._outlet.fault  # the terminal has gone: whoever paints wants to know
+            raise self._outlet.fault  # the terminal has gone, which the bars need to know
         self._outlet.put(text.encode(self.encoding, "backslashreplace"))
         return len(text)
 
     def flush(self) -> None:
-        """It is on its way."""
+        """Do nothing: the outlet's thread writes."""
 
     def isatty(self) -> bool:
         return self._stream.isatty()
@@ -205,9 +201,9 @@ class _Stream:
 def put(
     text: str, *, flush: bool = True, under: int | None = None, whole: Sequence[str] = ()
 ) -> None:
-    """Lines of data on stdout, broken at words on a terminal. Raises BrokenPipeError, LocalError.
+    """Print lines of data, broken at words on a terminal. Raises BrokenPipeError, LocalError.
 
-    ``under``, ``whole``: as :func:`albumup.cli.layout.wrapped` has them.
+    ``under``, ``whole``: as in :func:`albumup.cli.layout.wrapped`.
     """
     lines = layout.wrapped(tame(text), layout.columns_of(sys.stdout), under=under, whole=whole)
     put_raw(f"{lines}\n".encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
@@ -222,22 +218,23 @@ def put_table(
     cut: Collection[str] = (),
     broken: Sequence[str] = (),
 ) -> None:
-    """A table on stdout: fitted to a terminal by ``table``, whole elsewhere. Raises as ``put``."""
+    """Print a table: ``table`` fits it to a terminal. Raises the errors of ``put``."""
     put(table(headers, rows, layout.columns_of(sys.stdout), cut, broken))
 
 
 def put_lines(lines: Iterable[str]) -> int:
-    """Many lines of data, none of them broken: not for a terminal. How many there were. Raises as
-    ``put`` does."""
+    """Print many lines of data unbroken, so not for a terminal; return their number.
+
+    Raises the errors of ``put``.
+    """
     encoding = sys.stdout.encoding or "utf-8"
     return put_pieces(f"{tame(line)}\n".encode(encoding, "backslashreplace") for line in lines)
 
 
 def put_pieces(pieces: Iterable[bytes]) -> int:
-    """Many pieces of data as they are, the first at once, then more and more at a time. How many
-    there were.
+    """Print many pieces of data, the first at once, then more and more together.
 
-    Raises as ``put`` does.
+    Returns their number. Raises the errors of ``put``.
     """
     left, count, at_once = iter(pieces), 0, 1
     while some := list(islice(left, at_once)):
@@ -249,20 +246,22 @@ def put_pieces(pieces: Iterable[bytes]) -> int:
 
 
 def put_json(value: object) -> None:
-    """One JSON object a line. Raises as ``put`` does."""
+    """Print a value as a line of JSON. Raises the errors of ``put``."""
     put_raw(json_line(value))
     put_flush()
 
 
 def put_raw(data: bytes) -> None:
-    """Data on stdout as it is, for ``-0`` and for what is fit already; not yet flushed. Raises as
-    ``put`` does."""
+    """Write data to stdout as it is, without a flush, for ``-0`` and for text that is fit already.
+
+    Raises the errors of ``put``.
+    """
     with _stdout_faults():
         sys.stdout.buffer.write(data)
 
 
 def put_flush() -> None:
-    """See to it that what was put is out. Raises as ``put`` does."""
+    """Flush stdout. Raises the errors of ``put``."""
     with _stdout_faults():
         sys.stdout.buffer.flush()
 

@@ -1,4 +1,4 @@
-"""How photos are sent: the options of push, resume and retry-failed, and what they come to."""
+"""The options of push, resume and retry-failed that say how to send, and their effect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE_IN_BACKGROUND = 24 * 3600.0
-"""Seconds that an uploader in the background waits for a server, where nothing else is said."""
+"""Seconds for which an uploader in the background waits for a server by default."""
 
 
 def options_of(
@@ -32,10 +32,11 @@ def options_of(
     patience: float | None = None,
     in_background: bool = False,
 ) -> Options:
-    """How to send: the command's options, else [defaults], else the built-in ones. Raises
-    UsageError, ConfigError.
+    """How to send, by the command's options, else [defaults], else the built-in values.
 
-    ``patience``: cron's, in seconds, of a command that is its. ``in_background``: of ``--detach``.
+    ``patience``: seconds, the default of a command for cron; None for other commands.
+    ``in_background``: this is the uploader that ``--detach`` started. Raises UsageError,
+    ConfigError.
     """
     defaults = app.config.defaults
     check_all(app.config)
@@ -69,7 +70,7 @@ def options_of(
 
 
 def _parsed(option: str, text: str | None, parse: Callable[[str], T]) -> T | None:
-    """The value of an option; None where it was not given."""
+    """The value of an option; None if it was not given. Raises UsageError."""
     try:
         return parse(text) if text is not None else None
     except ValueError as error:
@@ -77,6 +78,6 @@ def _parsed(option: str, text: str | None, parse: Callable[[str], T]) -> T | Non
 
 
 def _own_folder(app: App, spool_dir: str) -> str:
-    """This journal's own folder within ``spool_dir``: what is swept there is nobody else's."""
+    """This journal's own folder within ``spool_dir``: a sweep there deletes no other files."""
     name = f"albumup-{sha256(os.fsencode(app.journal)).hexdigest()[:12]}"
     return os.path.join(os.path.abspath(os.path.expanduser(spool_dir)), name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(app: App, album: str, target: str | None) -> int:
     """Make ALBUM's share link, or show the one it has: whoever has the link sees the album."""
     found = opened(app, [album], target)
-    assert found is not None  # without a journal there is no such album
+    assert found is not None  # without a journal, opened() has refused the album's name
     journal, meant = found
     name = shown_name(album)
     for one in meant:

@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 
 class Standing(NamedTuple):
-    """Where things stand."""
+    """The albums that were shown, and the run that is on."""
 
     albums: list[Summary]
     run: Running | None
     now: Snapshot | None
-    """What the run shows of itself."""
+    """The run's latest snapshot."""
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
-    """A line per album: what is sent, what waits, what failed, who is uploading."""
+    """Print a line for each album: sent, waiting and failed photos, and who uploads."""
     show(app, albums, target, as_json=as_json)
     return 0
 
@@ -53,7 +53,7 @@ def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) ->
 def show(
     app: App, albums: Sequence[str] = (), target: str | None = None, *, as_json: bool = False
 ) -> Standing:
-    """Where the albums stand, on stdout; what else is to be known of them, on stderr."""
+    """Print the albums' standing on stdout, and further facts about them on stderr."""
     with local_faults(app.journal):
         is_held = is_locked(paths_of(app.journal)["lock"])
         connection = app.reader()
@@ -78,7 +78,7 @@ def show(
 
 
 def _snapshot(app: App, run: Running | None) -> Snapshot | None:
-    """What the run that is on shows; where there is none, nothing is loaded for it."""
+    """The snapshot of the present run; without a run, its modules are not loaded."""
     if run is None:
         return None
     from albumup.cli.running import snapshot_of
@@ -133,7 +133,7 @@ def _put_json(app: App, standing: Standing) -> None:
 
 
 def alone(app: App) -> int:
-    """What ``albumup`` alone says on a terminal: where things stand, and what to type next."""
+    """Print the screen of ``albumup`` alone: where things stand, and what to type next."""
     found, run, _ = show(app)
     if run is not None:
         app.screen.say(f"Process {run.pid} is uploading. Next: albumup watch")
@@ -159,12 +159,12 @@ def _next(app: App, found: list[Summary]) -> str:
 
 
 def _place(one: Summary) -> tuple[str, str]:
-    """Its name and its target's."""
+    """The album's name and its target's name."""
     return one.album.name, one.album.target
 
 
 def _say_sick(app: App, standing: Standing, sick: Sequence[tuple[str, float, str]]) -> None:
-    """Since when a server that albums wait for does not work, and when it is given up."""
+    """Say for how long a server that albums wait for has not worked, and when it is given up."""
     waiting = {one.album.target: one.address for one in standing.albums if one.is_unfinished}
     now = time.time()
     for name, since, why in sick:
@@ -175,7 +175,7 @@ def _say_sick(app: App, standing: Standing, sick: Sequence[tuple[str, float, str
 
 
 def _given_up(snapshot: Snapshot | None, target: str, now: float) -> str:
-    """When a sick server is given up, for the end of a sentence; "" where that is not known."""
+    """The time until a sick server is given up, for a sentence's end; "" if it is unknown."""
     if snapshot is None:
         return ""
     from albumup.cli.running import given_up_in
@@ -187,14 +187,14 @@ def _given_up(snapshot: Snapshot | None, target: str, now: float) -> str:
 def _say_rounds(
     app: App, found: list[Summary], rounds: dict[tuple[str, str], list[tuple[int, float]]]
 ) -> None:
-    """When cron's next round is due, of the albums that had one."""
+    """Say when cron's next round is due, for albums that had a round."""
     having = [one for one in found if _place(one) in rounds and not one.album.held]
     if not having:
         return
     try:
         most = app.config.defaults.rounds
     except ConfigError:
-        return  # whoever wants to send anything is told of that
+        return  # commands that send report the bad config
     names = [one.album.name for one in found]
     for one in having:
         album, target = _place(one)

@@ -1,4 +1,4 @@
-"""What ends an uploader in the background, and what helps: three lines at most."""
+"""The causes that end an uploader in the background, and remedies: three lines at most."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from albumup.session.staying import Logout, Machine, System
 
 
 def lines(machine: Machine, pid: int, album: str, *, is_scheduled: bool) -> list[str]:
-    """What holds for this machine. ``album``: one that is sent; ``is_scheduled``: ``schedule`` has
-    installed what goes on after a reboot."""
+    """The lines that hold for this machine.
+
+    ``album``: one that is sent; ``is_scheduled``: a schedule already goes on after a reboot.
+    """
     said = [] if is_scheduled else [_reboot(machine.system)]
     said += _logout(machine)
     if machine.may_sleep and len(said) < 3:

@@ -75,7 +75,7 @@ def _sentence(told: Told, command: str, *, is_now: bool) -> str:
 
 
 def _named(uploads: Sequence[Upload], more: str = "") -> str:
-    """Uploads, the first of them by name, and their bytes."""
+    """Uploads in words: their number, the first names, and their bytes."""
     paths = [one.path for one in uploads]
     names = [shortened(escape(telling(path, paths)), WIDEST) for path in paths[:_MOST_NAMED]]
     left = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
@@ -84,7 +84,7 @@ def _named(uploads: Sequence[Upload], more: str = "") -> str:
 
 
 def _lines(app: App, journal: Journal, said: Sequence[Stopped], stops: Stops) -> list[str]:
-    """What became of the albums, and of the uploader."""
+    """Lines about the albums' fates, and about the uploader."""
     lines = []
     if cut := [upload for one in said for upload in one.cut]:
         lines.append(f"Cut {_named(cut, ' to send again')}")
@@ -121,6 +121,6 @@ def _is_local(app: App, journal: Journal, one: Stopped) -> bool:
     album = one.found.now.album
     try:
         is_configured = album.target in app.config.targets
-    except ConfigError:  # whoever wants to send anything is told of that
+    except ConfigError:  # commands that send report the bad config
         is_configured = True
     return bool(titles.local_folder(journal, album, is_configured))

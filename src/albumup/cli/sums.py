@@ -1,4 +1,4 @@
-"""The words that say an album's sums: a line for each occasion."""
+"""The words for an album's sums: a function for each occasion."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ RESUME = "albumup resume"
 
 
 def of_stopped_run(found: RunSummary, code: int, verb: str, resume: str = RESUME) -> str:
-    """The words for an album with photos that still wait. ``code``: the run's exit code; ``verb``:
-    "sent", "copied"; ``resume``: the command that goes on with it."""
+    """The words for an album with photos that still wait.
+
+    ``code``: the run's exit code; ``verb``: "sent" or "copied"; ``resume``: the command to go on.
+    """
     is_held = found.now.album.held or code == 130
     stopped = "stopped, " if is_held or code in (129, 143) else ""
     return f"{stopped}{_waiting(found, verb)}. {_way_on(resume, is_held=is_held)}"
 
 
 def of_album_on_hold(found: RunSummary, verb: str, resume: str, *, was_held: bool) -> str:
-    """The words for an album that ``stop`` has put on hold, or that was on hold before, while no
-    uploader was at it."""
+    """The words for an album without an uploader that ``stop`` put on hold, or found on hold."""
     already = "on hold already" if was_held else "on hold now"
     return f"{already}, {_waiting(found, verb)}. Until: {resume}"
 
@@ -29,8 +30,10 @@ def of_finished_album(found: RunSummary, verb: str) -> str:
 
 
 def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
-    """The words for an album with none that waits. ``seconds``: the run's; ``verb``: "sent" or
-    "copied"."""
+    """The words for an album without waiting photos.
+
+    ``seconds``: the run's duration; ``verb``: "sent" or "copied".
+    """
     if not found.total and found.now.is_pending_there:
         return "all sent"
     speed = found.sent_bytes / max(seconds, 0.001)
@@ -54,7 +57,7 @@ def of_settled(now: Summary, lost: int) -> str:
 
 
 def of_followed(found: RunSummary) -> str:
-    """The words for an album that somebody else has sent."""
+    """The words for an album that another process has sent."""
     unsent = found.now.unsent
     way_on = _way_on(RESUME, is_held=found.now.album.held)
     waiting = f", {unsent} waiting. {way_on}" if unsent else ""
@@ -73,7 +76,7 @@ def of_standing(now: Summary) -> str:
 
 
 def of_late_notice(now: Summary, when: str) -> str:
-    """The words for an album that settled, of which nobody was told."""
+    """The words for an album that has settled without the user's knowledge."""
     return f"finished {when} ago: {photos(now.there)} sent{_not(now.wanting)}"
 
 

@@ -10,7 +10,7 @@ from albumup.cli.layout import LONGEST_LINE, cells, glued, padded, shortened, wr
 
 _GAP = "  "
 _GOOD_NAME, _LEAST_NAME = 20, 10
-"""Cells of a name that is cut: as long as that will do, and at least."""
+"""The cells of a name that is cut: if possible, and at least."""
 
 
 def table(
@@ -20,11 +20,11 @@ def table(
     cut: Collection[str] = (),
     broken: Sequence[str] = (),
 ) -> str:
-    """Columns with their headers, in ``width`` cells; None: as wide as they are.
+    """Columns with their headers, in ``width`` cells; None: as wide as their content.
 
-    What is in the columns ``cut`` may lose its middle, what is in those ``broken`` may go on in the
-    next line, of those after the first only where names as short as can be do not help; numbers do
-    neither. Where that is not enough, each row is a paragraph.
+    Cells of the columns ``cut`` may lose their middle. Cells of the columns ``broken`` may go on in
+    the next line; of these columns only the first one gives way before names are cut to their
+    shortest. Numbers stay whole. If the table is still too wide, each row becomes a paragraph.
     """
     grid = [[escape(str(cell), LONGEST_LINE) for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(headers, *grid, strict=True)]
@@ -59,8 +59,11 @@ def _floors(
     cut: Collection[str],
     broken: Sequence[str],
 ) -> Iterator[tuple[int, int]]:
-    """The columns that give way, each with its least width, in order: long names, then words, then
-    names again, and at last other words."""
+    """The columns that give way, in order, each with its least width.
+
+    Long names come first, then the first column of words, then names again, and at last other
+    words.
+    """
     names = [number for number, header in enumerate(headers) if header in cut]
     words = [
         (

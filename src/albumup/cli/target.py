@@ -29,8 +29,7 @@ from albumup.targets.registry import (
 
 
 def list_targets(app: App) -> int:
-    """The targets of the config file, those that --url has left in the journal, and the built-in
-    inbox."""
+    """List the config file's targets, those of --url in the journal, and the built-in inbox."""
     kept = {name: TargetTable.from_json(text) for name, text in kept_targets(app).items()}
     try:
         default = default_target(app.config)
@@ -96,7 +95,7 @@ def check(app: App, name: str | None) -> int:
 
 
 def try_(app: App, name: str, photo: str) -> int:
-    """Upload one PHOTO outside any album; tell request, answer, verdict, and its rule."""
+    """Upload one PHOTO outside any album; print request, answer, verdict, and its rule."""
     from albumup.uploader.trial import run_trial
 
     one = _built(app, name)

@@ -1,4 +1,4 @@
-"""``albumup target add``: find out what server it is, try it, write it into the config."""
+"""``albumup target add``: find out the kind of server, try it, write it into the config."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def run(app: App, name: str | None, url: str | None, given: AddOptions) -> int:
 
 
 def _absolute(path: str | None) -> str | None:
-    """A file as the config names it, whose relative paths start elsewhere."""
+    """The absolute path of a file, because relative paths in the config start elsewhere."""
     return shown(os.path.abspath(os.path.expanduser(path))) if path is not None else None
 
 
@@ -115,7 +115,7 @@ def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
 
 
 def _why_not(url: str, sent: Sent) -> AlbumupError:
-    """Why no kind of server can be seen at ``url``, by what a plain look at it came to."""
+    """The error for a URL without a known kind of server. ``sent``: what a plain GET came to."""
     detail = sent.detail or str(sent.fault)
     match sent.fault:
         case Fault.BAD_CERTIFICATE:
@@ -198,7 +198,7 @@ def _token(kind: str, address: str) -> str:
 
 
 def _asked(what: str, otherwise: str, default: str = "", *, hidden: bool = False) -> str:
-    """What somebody types; UsageError without a terminal."""
+    """The user's answer to a question. Raises UsageError without a terminal."""
     if not sys.stdin.isatty():
         raise UsageError(
             f"{what[:1].lower()}{what[1:].partition(' (')[0]}: not given, and there is no "

@@ -1,4 +1,4 @@
-"""The lines of ``list``, a million of them as quickly as SQLite finds their rows."""
+"""The lines of ``list``, as quickly as SQLite finds their rows, even for a million photos."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _OBJECT = (
 
 
 def json_lines(album: str, target: str, rows: Iterable[JsonRow]) -> Iterator[bytes]:
-    """An object a line, ASCII, to the byte as :func:`albumup.cli.escaping.json_line` has it.
+    """One JSON object a line, byte for byte as in :func:`albumup.cli.escaping.json_line`.
 
-    Written out key by key, since a dictionary and ``json.dumps`` cost five times as much.
+    The objects are written key by key, because a dictionary and ``json.dumps`` take five times as
+    long.
     """
     start = f'{{"album": {_text(album)}, "target": {_text(target)}'
     for (
@@ -60,7 +61,7 @@ def _text(text: str | None) -> str:
 
 
 class Line(NamedTuple):
-    """A line for people, fit for a terminal. ``path`` is kept whole where the line is broken."""
+    """A line for people, fit for a terminal; ``path`` stays whole when the line is broken."""
 
     head: str
     path: str
@@ -68,7 +69,7 @@ class Line(NamedTuple):
 
 
 def text_lines(rows: Iterable[TextRow]) -> Iterator[Line]:
-    """State, size and path of a photo, and what went wrong."""
+    """A line for each photo: state, size, path, and error."""
     for path, state, number, error, is_maybe_twice, is_asking in rows:
         words = ""
         if error or is_asking or is_maybe_twice:
@@ -76,7 +77,7 @@ def text_lines(rows: Iterable[TextRow]) -> Iterator[Line]:
         yield Line(f"{state:<9} {size(number):>9}  ", escape(path, 4096), words)
 
 
-@lru_cache(maxsize=64)  # a server that is away says the same of each photo
+@lru_cache(maxsize=64)  # a server that is away gives the same error for each photo
 def _words(error: str, is_asking: bool, is_maybe_twice: bool) -> str:
     words = f"  {escape(error)}" if error else ""
     words += "; still to be asked about" if is_asking else ""

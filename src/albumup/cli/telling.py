@@ -1,4 +1,4 @@
-"""What is said while albums are sent: lines, bars and events, and the closing words."""
+"""All output while albums are sent: lines, bars, events, and the closing words."""
 
 from __future__ import annotations
 
@@ -39,14 +39,16 @@ from albumup.uploader.options import Draining, Options, RunEnd
 
 
 class Teller:
-    """The screen and stdout of a command, as the audience of its session. ``is_told_anew``: the
-    command has said that a target has other settings now."""
+    """The screen and stdout of a command, as the audience of its session.
+
+    ``is_told_anew``: the command has said already that a target has other settings now.
+    """
 
     def __init__(self, conclusion: Conclusion, *, is_told_anew: bool = False) -> None:
         self._conclusion, self._is_told_anew = conclusion, is_told_anew
         self._app, self._screen = conclusion.app, conclusion.app.screen
         self._is_asked = False
-        """Somebody wants to know how it stands."""
+        """The user has asked how far the run is."""
         self._changed: Mapping[str, object] = {}
         """The options with which another process goes on because this command asked."""
 
@@ -55,10 +57,10 @@ class Teller:
         self._screen.never_wait()
 
     def begun(self) -> None:
-        """The screen shows it anyway."""
+        """Do nothing: the screen shows that the run has begun."""
 
     def heard(self, number: int) -> None:
-        """What it does is said by ``Stopping``."""
+        """Do nothing: ``Stopping`` says what the signal does."""
 
     def hear(self, event: Event) -> None:
         if self._conclusion.json:
@@ -69,7 +71,7 @@ class Teller:
         if self._conclusion.is_cron or (self._is_told_anew and isinstance(event, FramedAnew)):
             return
         if isinstance(event, Regulated) and events.options_of(event) == self._changed:
-            return  # that was said already
+            return  # this was said already
         name = event.target or ""
         line = events.event_line(
             event, self._conclusion.names, self._conclusion.titles.get(name, name)
@@ -141,7 +143,7 @@ def send(
     hands_over: bool = False,
     is_told_anew: bool = False,
 ) -> int:
-    """Send a command's albums, or follow who does, if there is anything to send; the exit code."""
+    """Send a command's albums, or follow the process that sends them; return the exit code."""
     teller = Teller(conclusion, is_told_anew=is_told_anew)
     session = Session(
         conclusion.journal, conclusion.album_ids, options, conclusion.app, teller, hands_over
@@ -200,7 +202,7 @@ def _nobody_words(pid: int | None) -> str:
 
 
 def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:
-    """What finishes, and what is cut and how much of it went for nothing."""
+    """The words for uploads that finish or are cut, and for bytes that were sent in vain."""
     finishing, cutting = len(draining.finishing), [name for name, _ in draining.cutting]
     words = f"Finishing {counted(finishing, 'upload')}" if finishing else ""
     if cutting:

@@ -1,4 +1,4 @@
-"""How albums are called on a screen, and where on this computer they lie."""
+"""The titles of albums on a screen, and their folders on this computer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from albumup.targets.registry import INBOX, inbox_folder
 
 
 def title_of(journal: Journal, album: Album) -> str:
-    """The album's name, with its target where another one has the same name."""
+    """The album's name, with its target if another album has the same name."""
     name = shown_name(album.name)
     if not has_twin(journal, album):
         return name
@@ -24,12 +24,12 @@ def title_of(journal: Journal, album: Album) -> str:
 
 
 def has_twin(journal: Journal, album: Album) -> bool:
-    """Is there another album of that name, on another target?"""
+    """Whether another target has an album of the same name."""
     return reading.has_twin(journal.connection, album.name, album.id)
 
 
 def local_folder(journal: Journal, album: Album, is_configured: bool) -> str:
-    """The folder an album is copied to on this computer, or "" when it goes to a server."""
+    """The folder on this computer that an album is copied to; "" if it goes to a server."""
     if album.target != INBOX or is_configured or INBOX in runs.target_definitions(journal):
         return ""
     return inbox_of(album.name)

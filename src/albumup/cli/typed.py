@@ -1,4 +1,4 @@
-"""What was typed after a command: its options, as they were read."""
+"""The options that were typed after a command, as they were read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class SendingOptions(TypedDict):
-    """What was typed of how to send; None: nothing."""
+    """The options that say how to send; None: not typed."""
 
     retries: int | None
     jobs: int | None
@@ -16,7 +16,7 @@ class SendingOptions(TypedDict):
 
 
 class ResumeOptions(SendingOptions):
-    """What was typed, and what ``--detach`` types for the uploader that it starts."""
+    """The options of resume, with those that ``--detach`` adds for the uploader that it starts."""
 
     detach: bool
     in_background: int | None
@@ -25,7 +25,7 @@ class ResumeOptions(SendingOptions):
 
 
 class AddressOptions(TypedDict):
-    """What was typed of where a push goes; None: nothing."""
+    """The options that say where a push goes; None: not typed."""
 
     target: str | None
     url: str | None
@@ -40,7 +40,7 @@ class AddressOptions(TypedDict):
 
 
 class PushOptions(SendingOptions, AddressOptions):
-    """What was typed; None: nothing."""
+    """The options of push; None: not typed."""
 
     include: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -60,7 +60,7 @@ class PushOptions(SendingOptions, AddressOptions):
 
 
 class RetryOptions(SendingOptions):
-    """What was typed; None: nothing."""
+    """The options of retry-failed; None: not typed."""
 
     rejected: bool
     in_doubt: bool
@@ -68,7 +68,7 @@ class RetryOptions(SendingOptions):
 
 
 class ListOptions(TypedDict):
-    """Which photos are listed, and how."""
+    """The options of list: the photos to list, and the format."""
 
     target: str | None
     states: tuple[str, ...]
@@ -77,7 +77,7 @@ class ListOptions(TypedDict):
 
 
 class ReceiveOptions(TypedDict):
-    """Where a receiver listens, and how it behaves; None: not given."""
+    """The options of receive: where it listens, and how it behaves; None: not typed."""
 
     host: str
     port: int
@@ -86,7 +86,7 @@ class ReceiveOptions(TypedDict):
 
 
 class AddOptions(TypedDict):
-    """What was said of a server that is set up; None: nothing."""
+    """The options of target add; None: not typed."""
 
     kind: str | None
     token_file: str | None

@@ -1,4 +1,4 @@
-"""``albumup verify``: what is proven, and may the folder be erased?"""
+"""``albumup verify``: prove an album's photos, and say whether the folder may be erased."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _MOST_WAYS = 4
 
 
 def run(app: App, album: str, target: str | None, deep: bool, nul: bool) -> int:
-    """Ask the server for every photo of ALBUM, and read what lies in the pushed folders."""
+    """Ask the server for each photo of ALBUM, and read the folders; return the exit code."""
     return aside(_verify, app, album, target, deep, nul)
 
 
 def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> int:
     found = opened(app, [album], target)
-    assert found is not None  # without a journal there is no such album
+    assert found is not None  # without a journal, opened() has refused the album's name
     journal, meant = found
     codes = []
     printed: set[bytes] | None = set() if nul else None
@@ -65,7 +65,7 @@ def _verify(app: App, album: str, target: str | None, deep: bool, nul: bool) -> 
 def _verify_one(
     app: App, journal: Journal, album: Album, *, deep: bool, printed: set[bytes] | None
 ) -> int:
-    """``printed``: the paths that -0 has printed; None without it."""
+    """Verify one album; return the exit code. ``printed``: the paths that -0 printed, else None."""
 
     def begin(address: str, total: int) -> None:
         where = escape(shown(address))
@@ -100,7 +100,7 @@ def _print_proven(findings: Sequence[Finding], printed: set[bytes]) -> None:
 def _lines(
     app: App, journal: Journal, album: Album, found: Examined, title: str
 ) -> tuple[list[str], int]:
-    """All that there is to say, and the exit code."""
+    """All lines about an album, and the exit code."""
     lines = [
         *_details(app, found.findings, found.outcome),
         *ways_on(found.findings, found.folders, album, is_one=title == shown_name(album.name)),
@@ -113,7 +113,7 @@ def _lines(
 
 
 def _not_accepted(journal: Journal, album: Album) -> list[str]:
-    """The photos that a server which cannot be asked did not accept, and what to type."""
+    """Lines about photos that a silent server did not accept, and the commands to type."""
     sums = summary_of(journal, album.id)
     rest = {state: count for state, count in sums.photos.items() if count and state not in DONE}
     lines = [f"  not accepted: {by_state(rest)}"] if rest else []
@@ -125,7 +125,7 @@ def _not_accepted(journal: Journal, album: Album) -> list[str]:
 
 
 def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[str]:
-    """What is not proven, by name; then what was left out, counted."""
+    """Lines that name what is not proven, and count what was left out."""
     unproven = [one for one in findings if one.kind is Kind.UNPROVEN]
     lines = _named(unproven[:_MOST_NAMED])
     if len(unproven) > _MOST_NAMED:
@@ -160,7 +160,7 @@ def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[st
 
 
 def _named(findings: Sequence[Finding]) -> list[str]:
-    """A file a line, with why not; a long reason once, above the files that share it."""
+    """A line for each file with its reason; a long reason stands once, above its files."""
     sharing: dict[str, list[str]] = {}
     for one in findings:
         sharing.setdefault(escape(one.words), []).append(escape(one.path))
@@ -176,9 +176,9 @@ def _named(findings: Sequence[Finding]) -> list[str]:
 def ways_on(
     findings: Sequence[Finding], folders: Sequence[bytes], album: Album, *, is_one: bool
 ) -> list[str]:
-    """The commands that send the files in the pushed folders that are not in the album.
+    """The commands that send files of the pushed folders that are not in the album.
 
-    ``is_one``: the only album of its name.
+    ``is_one``: no other album has its name.
     """
     wanted: dict[tuple[bytes, bool], set[str]] = {}
     for one in findings:
@@ -204,7 +204,7 @@ def ways_on(
 
 
 def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies) -> list[str]:
-    """What to type to send what lies here, was pushed, and is not there (any more)."""
+    """The commands that send again photos that were pushed, lie here, and are missing there."""
     sums = summary_of(journal, album.id)
     if not outcome.unproven or sums.unsent:
         return []

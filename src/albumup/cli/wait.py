@@ -1,4 +1,4 @@
-"""``albumup wait``: returns when albums are done. Loads little, for it may wait for hours."""
+"""``albumup wait``: returns when albums are done. Loads little, as it may wait for hours."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, timeout: str | None) -> int:
-    """Wait for albums, and say nothing."""
+    """Wait for albums without output; return the exit code."""
     try:
         seconds = None if timeout is None else parse_duration(timeout)
     except ValueError as error:
         raise UsageError(f"--timeout: {error}") from None
     with local_faults(app.journal):
         found = looked_at(app, albums, target)
-        assert found is not None  # without a journal there is no album of a name
+        assert found is not None  # without a journal, looked_at() has refused the albums' names
         journal, meant = found
         return wait(journal, [album.id for album in meant], seconds)
 
@@ -34,8 +34,10 @@ def run(app: App, albums: tuple[str, ...], target: str | None, timeout: str | No
 def looked_at(
     app: App, names: Sequence[str], target: str | None
 ) -> tuple[Journal, list[Album]] | None:
-    """The journal, open for reading, and the albums that are meant; None where there is no
-    journal. Raises as ``chosen`` does."""
+    """The journal, open for reading, and the chosen albums; None if there is no journal.
+
+    Raises the errors of ``chosen``.
+    """
     if (journal := app.watched()) is None:
         chosen([], names, target)
         return None

@@ -1,4 +1,4 @@
-"""``albumup watch``: what another process uploads, only looked at."""
+"""``albumup watch``: shows another process's uploads, and changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
-    """Show what the process that uploads does, until that is over."""
+    """Show the work of the uploading process until it is over; return the exit code."""
     with local_faults(app.journal):
         if (found := looked_at(app, albums, target)) is None:
             return say_nothing_to_do(app, as_json=as_json)

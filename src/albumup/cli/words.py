@@ -1,4 +1,4 @@
-"""Words that screens share: how albums, folders and times are called."""
+"""Words that screens share: names, times and last lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def shown_name(album: str) -> str:
 
 
 def utc(seconds: float) -> str:
-    """Unix seconds as JSON has them."""
+    """Unix seconds as UTC in ISO 8601, for JSON."""
     return (
         datetime.fromtimestamp(seconds, UTC)
         .isoformat(timespec="milliseconds")
@@ -38,6 +38,5 @@ def by_state(counts: Mapping[str, int]) -> str:
 
 
 def forgotten(name: str) -> str:
-    """An album that another albumup dropped from the journal while this one was at it: it was
-    settled."""
+    """The words for a settled album that another albumup has dropped from the journal meanwhile."""
     return f"{escape(name, 60)}: forgotten meanwhile; nothing of it waits"
