@@ -233,14 +233,16 @@ class Background(Loop):
         self.server.close()
 
     def _cut_power(self) -> None:
-        """Kill all that runs."""
+        """Kill all that runs, and wait until it is gone: a zombie looks like a living process."""
         while found := list(self._processes()):
             for pid, _ in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             for command in self._running:
                 command.process.wait()
-            self._reap(set())
+            while any(os.path.exists(f"/proc/{pid}") for pid, _ in found):
+                self._reap(set())
+                time.sleep(0.01)
         self._running = []
 
     def _count_orphans(self) -> None:
