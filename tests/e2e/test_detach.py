@@ -16,7 +16,7 @@ from background import IN_BACKGROUND, command_of, gone, is_held, log_of, pid_in
 from servers import FormServer, Received, answer
 from short import short_form
 
-from albumup.cli.background import Settling
+from albumup.cli.background import SettledAlbums
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import paths_of
 
@@ -403,7 +403,7 @@ def test_what_settles_while_others_go_on_is_logged(home: Home, server: FormServe
     for name in ("trip", "more"):
         assert home.run("push", home.photos(2, name)).returncode == 4
     now = 0.0
-    settling = Settling(str(home.journal), lambda: now)
+    settling = SettledAlbums(str(home.journal), lambda: now)
     assert settling.lines() == []
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("resume", "trip").returncode == 3

@@ -95,7 +95,7 @@ def _first_line(journal: Journal, albums: Sequence[Album], options: Options) -> 
     )
 
 
-class Settling:
+class SettledAlbums:
     """Finds the albums that have settled while others go on.
 
     It has its own connection to the journal, because the run's connection belongs to the run.
@@ -141,7 +141,7 @@ class LogTeller(Teller):
         self._log, self._parent = log, parent
         self._is_copying = False
         """The parent waits until the photos are copied."""
-        self._settling = Settling(conclusion.app.journal)
+        self._settled = SettledAlbums(conclusion.app.journal)
 
     def begin(self, standing: Standing) -> None:
         super().begin(standing)
@@ -150,7 +150,7 @@ class LogTeller(Teller):
 
     def show(self, progress: Progress, albums: Iterable[str]) -> None:
         super().show(progress, albums)
-        for line in self._settling.lines():
+        for line in self._settled.lines():
             self._log.line(line)
 
     def begun(self) -> None:

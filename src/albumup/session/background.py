@@ -32,8 +32,8 @@ from albumup.session.signals import Handlers
 from albumup.uploader.events import Progress
 
 _POLL = 0.1
-_AT_MOST = 10
-"""A look at the journal may take this part of the time."""
+_REST = 10
+"""After a look at the journal comes a rest of so many times its duration."""
 _FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables that name files: the uploader has another working directory."""
 
@@ -184,7 +184,7 @@ class Start:
             elif not self._is_on(line):
                 outcome = self._ended(process) if found.is_new else Ended(self._exit_code(), ())
             self._waiting.show(copying.progress(), copying.albums())
-            self._rest(line, max(_POLL, _AT_MOST * (time.monotonic() - began)))
+            self._rest(line, max(_POLL, _REST * (time.monotonic() - began)))
         self._waiting.end_show()
         if outcome is not None:
             return outcome

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from albumup.targets.values import Check
+from albumup.transfer import Answer, Fault, Sent
+from albumup.transfer.values import FAULTY
 
 if TYPE_CHECKING:
     from albumup.targets.base import Target
     from albumup.transfer.http import Http
-from albumup.transfer import Answer, Fault, Sent
-from albumup.transfer.values import FAULTY
 
 
 def checked(name: str, url: str, sent: Sent) -> Check:
