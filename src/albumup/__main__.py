@@ -26,6 +26,7 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the caller: >&-
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the process ends
     code = _run()
+    _signal.signal(_signal.SIGUSR1, _signal.SIG_IGN)  # the interpreter's end would kill for it
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -22,8 +22,8 @@ def stop(app: App, /, albums: tuple[str, ...], target: str | None, now: bool) ->
       albumup stop trip         one; the others go on
       albumup stop --now        and do not wait for what is in flight
 
-    What is in flight finishes first. Albums stay on hold until resume or push names them: cron's
-    retry-failed leaves them alone.
+    What is in flight finishes first. Albums stay on hold until resume or push: cron's retry-failed
+    leaves them alone.
     """
     from albumup.cli.stop import run
 
