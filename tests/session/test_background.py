@@ -6,15 +6,20 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from albumup.errors import LocalError
+from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.session import background
-from albumup.session.background import Ended, Order, Start
+from albumup.session.background import Ended, Order, Start, Stopped, Uploading
 from albumup.session.parent_line import Begun, ChildLine, Handed, ParentLine, Said
 from albumup.uploader.events import Progress
+
+from .conftest import MakeAlbum
 
 ORDER = Order("/state/journal.db", "/config/albumup.toml", [3, 7], ["--jobs=2"])
 
@@ -126,3 +131,24 @@ def test_a_parent_that_is_gone_is_no_trouble() -> None:
     assert before is signal.SIG_IGN
     parent.say("to nobody")
     parent.say("to nobody")
+
+
+def test_no_copies_are_waited_for_of_albums_on_hold(journal: Journal, album: MakeAlbum) -> None:
+    """``stop`` was typed elsewhere, and the uploader goes on with others."""
+    albums = [album("trip", pending=2), album("more", pending=1)]
+    looks: list[list[str]] = []
+
+    def look() -> bool:
+        on_hold = [one for one in runs.albums(journal) if one.held]
+        looks.append([one.name for one in on_hold])
+        with journal.transaction():
+            runs.hold(journal, albums[len(on_hold) : len(on_hold) + 1], True)
+        assert len(looks) < 9
+        return False
+
+    copying: Any = SimpleNamespace(look=look, progress=lambda: None, albums=list)
+    line: Any = SimpleNamespace(is_over=False, hear=lambda _: [])
+    process: Any = None
+    starting = Start(journal, Order(journal.path, "", albums), Nobody())
+    assert starting._copied(Uploading(4121, False), line, process, copying) == Stopped()
+    assert looks == [[], ["trip"]]

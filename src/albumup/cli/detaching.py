@@ -27,9 +27,11 @@ from albumup.session.background import (
     Order,
     Outcome,
     Start,
+    Stopped,
     Uploading,
 )
 from albumup.session.late import Late, late_notices, mark_told
+from albumup.session.others import STOPPED
 from albumup.session.staying import goes_on, look, this_user
 from albumup.uploader.events import Spooled
 from albumup.uploader.options import Options
@@ -113,6 +115,8 @@ def _told(conclusion: Conclusion, outcome: Outcome, queued: int) -> int:
         case Ended(code, said):
             lines = [line.removesuffix(words.ended("", code)) for line in said]
             return conclusion.not_in_background([*lines, *_waiting(conclusion)], code)
+        case Stopped():
+            return conclusion.not_in_background([_stopped(conclusion)], STOPPED)
         case Left(pid, code, is_copying):
             return conclusion.not_in_background([_left(pid, is_copying=is_copying)], code)
 
@@ -152,6 +156,12 @@ def _waiting(conclusion: Conclusion) -> Iterator[str]:
     if count := _unsent(conclusion):
         wait = "waits" if count == 1 else "wait"
         yield f"Nothing uploads in the background; {photos(count)} {wait}: albumup resume"
+
+
+def _stopped(conclusion: Conclusion) -> str:
+    names = " ".join(map(quoted, dict.fromkeys(conclusion.albums.values())))
+    line = "Stopped before all was copied: the card is still needed. On hold until:"
+    return f"{line} albumup resume {names} --detach"
 
 
 def _left(pid: int, *, is_copying: bool) -> str:

@@ -84,7 +84,11 @@ class Left(Struct, frozen=True):
     is_copying: bool
 
 
-Outcome = Uploading | NothingLeft | Ended | Left
+class Stopped(Struct, frozen=True):
+    """The albums were put on hold before all of their photos were copied."""
+
+
+Outcome = Uploading | NothingLeft | Ended | Left | Stopped
 
 
 class Waiting(Protocol):
@@ -183,6 +187,8 @@ class Start:
                 outcome = Left(found.pid, 128 + self._signals[0], True)
             elif not self._is_on(line):
                 outcome = self._ended(process) if found.is_new else Ended(self._exit_code(), ())
+            elif self._are_on_hold():
+                outcome = Stopped()
             self._waiting.show(copying.progress(), copying.albums())
             self._rest(line, max(_POLL, _REST * (time.monotonic() - began)))
         self._waiting.end_show()
@@ -202,6 +208,10 @@ class Start:
         """Does the uploader still run? Its line is open until all is copied; the lock tells of
         others."""
         return not line.is_over or is_locked(paths_of(self._journal.path)["lock"])
+
+    def _are_on_hold(self) -> bool:
+        known = {album.id: album for album in runs.albums(self._journal)}
+        return all(known[one].held for one in self._order.album_ids if one in known)
 
     def _exit_code(self) -> int:
         last = runs.last(self._journal)
