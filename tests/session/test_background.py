@@ -151,4 +151,4 @@ def test_no_copies_are_waited_for_of_albums_on_hold(journal: Journal, album: Mak
     process: Any = None
     starting = Start(journal, Order(journal.path, "", albums), Nobody())
     assert starting._copied(Uploading(4121, False), line, process, copying) == Stopped()
-    assert looks == [[], ["trip"]]
+    assert looks == [[], ["trip"], ["trip", "more"]], "once both are on hold"
