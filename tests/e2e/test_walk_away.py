@@ -90,6 +90,7 @@ def test_started_and_walked_away_from(home: Home, server: FormServer, tmp_path: 
 
 
 @pytest.mark.process
+@pytest.mark.long
 def test_an_uploader_whose_state_folder_is_deleted_ends(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(3)
