@@ -17,13 +17,15 @@ MOST_OUTPUT = 65536
 """Bytes of output that are kept: the last ones."""
 _LOOK = 0.02
 _REAPED_SECONDS = 1.0
-"""After a kill: the most seconds until the command is gone, unless a disk holds it."""
+"""The longest wait for a killed command to be gone; a disk may hold it longer."""
 _LONGEST_LINE = 200
 
 
 class HookEnd(Struct, frozen=True):
-    """How a command ended. ``fault``: why it did not do its work, "" if it did; ``output``: its
-    last bytes."""
+    """The end of a command.
+
+    ``fault``: why it did not do its work, "" if it did; ``output``: its last bytes.
+    """
 
     fault: str
     output: bytes = b""
@@ -74,7 +76,7 @@ def run_hook(
 
 
 class _Pipes:
-    """The input and output of a command, neither of which ever blocks."""
+    """The input and output of a command; neither ever blocks."""
 
     def __init__(self, process: subprocess.Popen[bytes], given: bytes) -> None:
         assert process.stdin is not None
@@ -101,7 +103,7 @@ class _Pipes:
                 stream.close()
 
     def move(self, seconds: float) -> None:
-        """Write and read what is possible now; wait that long for it at most."""
+        """Write and read as much as is possible now; wait at most ``seconds`` for that."""
         is_flooded = self._heard > MOST_OUTPUT
         if is_flooded or not self._selector.get_map():
             time.sleep(seconds)  # a flood must not take the processor away from the uploads
@@ -113,8 +115,10 @@ class _Pipes:
                     key.fileobj.close()  # type: ignore[union-attr]  # the streams, which are files
 
     def drain(self) -> None:
-        """Read what the command has left in the pipe, and no more: a process that it left behind
-        may go on writing."""
+        """Read the output that a command has left in the pipe, up to a limit.
+
+        A process that the command left behind may write on for ever.
+        """
         before = self._heard
         while not self._stdout.closed and self._heard - before < MOST_OUTPUT:
             heard = self._heard
@@ -122,7 +126,7 @@ class _Pipes:
                 return
 
     def _write(self) -> bool:
-        """True at the end: all is written, or the command does not read."""
+        """Write input; return True at its end: all is written, or the command does not read."""
         try:
             written = os.write(self._stdin.fileno(), self._left[:4096])
         except BlockingIOError:
@@ -133,7 +137,7 @@ class _Pipes:
         return not self._left
 
     def _read(self) -> bool:
-        """True at the end of the output."""
+        """Read output; return True at its end."""
         try:
             read = os.read(self._stdout.fileno(), MOST_OUTPUT)
         except BlockingIOError:

@@ -113,7 +113,7 @@ def _lines(
 
 
 def _not_accepted(journal: Journal, album: Album) -> list[str]:
-    """Lines about photos that a silent server did not accept, and the commands to type."""
+    """Lines about photos not accepted by a server that cannot be asked, and what to type."""
     sums = summary_of(journal, album.id)
     rest = {state: count for state, count in sums.photos.items() if count and state not in DONE}
     lines = [f"  not accepted: {by_state(rest)}"] if rest else []

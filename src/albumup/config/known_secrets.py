@@ -1,4 +1,4 @@
-"""The secrets that this process has read, so that nothing that it writes down holds one of them."""
+"""The secrets that this process has read, which nothing that it writes may hold."""
 
 from __future__ import annotations
 

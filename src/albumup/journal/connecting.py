@@ -1,10 +1,10 @@
 """This process's connections to journals.
 
-Whoever closes a descriptor of a file drops all POSIX locks of the process on that file, and those
-of SQLite are such locks. Without them, another process that closes the journal takes itself for the
-last one, and deletes the write-ahead log that this process still writes. So a journal that this
-process has open is opened by SQLite alone, which minds its other connections, and never without
-locks. https://sqlite.org/howtocorrupt.html (section 2.2), fcntl(2)
+A process that closes any descriptor of a file drops all its POSIX locks on that file, and SQLite's
+locks are such locks. Without them, another process that closes the journal takes itself for the
+last one, and deletes the write-ahead log that this process still writes. So only SQLite opens a
+journal that this process has open: SQLite minds its other connections. And it never opens such a
+journal without locks. https://sqlite.org/howtocorrupt.html (section 2.2), fcntl(2)
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 BUSY_SECONDS = 30.0
-"""How long a writer waits for another writer's commit."""
+"""Seconds that a writer waits for another writer's commit."""
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that is known to be open."""
+    """A connection that is listed among the open ones until it is closed."""
 
     file: tuple[int, int] | None = None
     """Device and inode of the journal."""
@@ -34,16 +34,16 @@ _open: weakref.WeakSet[_Connection] = weakref.WeakSet()
 
 
 def is_connected(path: str) -> bool:
-    """Has this process a connection to the file at ``path``?"""
+    """Whether this process has a connection to the file at ``path``."""
     file = _file(path)
     return file is not None and any(one.file == file for one in _open)
 
 
 def connect(path: str, mode: str, *, still: bool = False) -> sqlite3.Connection:
-    """Connect. ``still``: there is no write-ahead log, so nobody has the journal open, and none is
-    made for reading.
+    """Connect to a journal; return the connection.
 
-    https://sqlite.org/wal.html#read_only_databases, https://sqlite.org/uri.html#uriimmutable
+    ``still``: there is no write-ahead log, so nobody has the journal open, and none is made to read
+    it. https://sqlite.org/wal.html#read_only_databases, https://sqlite.org/uri.html#uriimmutable
     """
     is_immutable = still and not is_connected(path)
     connection: Any = sqlite3.connect(

@@ -1,4 +1,4 @@
-"""What a run has in flight, what it cut, and what was there before it; for other commands."""
+"""A run's uploads in flight, its cuts, and the photos done before it; for other commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from albumup.journal.states import DONE, State, is_in
 
 
 class Upload(Struct, frozen=True):
-    """An upload of a photo. ``bytes``: of the photo, or those that were sent for nothing."""
+    """An upload of a photo. ``bytes``: the photo's size, or the bytes that were sent in vain."""
 
     path: bytes
     bytes: int
@@ -29,7 +29,7 @@ def in_flight(journal: Journal, album_ids: Iterable[int]) -> list[Upload]:
 def cut_since(
     journal: Journal, run_id: int, album_ids: Iterable[int], since: float
 ) -> list[Upload]:
-    """The uploads of these albums that a run cut ``since`` then (Unix seconds)."""
+    """The uploads of these albums that a run has cut since ``since`` (Unix seconds)."""
     sql = (
         "select photo.path, attempt.bytes from attempt join task on task.id = task_id"
         " join photo on photo.id = task.photo_id where run_id = ? and task.album_id = ?"

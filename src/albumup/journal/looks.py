@@ -1,4 +1,4 @@
-"""How files were at a first look: in a temporary table, so that memory stays flat."""
+"""The state of files at a first look, in a temporary table, so that memory stays flat."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Looks:
             self._flush()
 
     def is_as_noted(self, path: bytes, info: os.stat_result) -> bool:
-        """Is a file as it was? False for one that was not there."""
+        """Whether a file is as it was at the first look; False for a file that was not there."""
         self._flush()
         rows = self._journal.rows("select stamp from temp.looked where path = ?", path)
         return bool(rows) and rows[0]["stamp"] == _stamp(info)
@@ -38,5 +38,5 @@ class Looks:
 
 
 def _stamp(info: os.stat_result) -> str:
-    """What differs after a file was written to."""
+    """A text that changes when a file is written to."""
     return f"{info.st_size} {info.st_mtime_ns} {info.st_ctime_ns} {info.st_ino}"

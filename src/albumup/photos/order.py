@@ -10,12 +10,11 @@ _NUMBER = re.compile(r"0*([0-9]+)")
 
 
 def natural_key(name: bytes) -> str:
-    """A key that sorts names as people do: numbers by value, letters without case. Names never
-    share a key.
+    """A key that sorts names as people do: numbers by value, letters without case.
 
-    The key is one string, which takes less memory than a tuple. A number becomes ``0``, its count
-    of digits as a character, and its digits: so numbers sort by length first, and as digits against
-    other characters.
+    Different names have different keys. The key is one string, which takes less memory than a
+    tuple. A number becomes ``0``, its count of digits as a character, and its digits. So numbers
+    sort by length first, and like digits against other characters.
     """
     text = text_of(name)
     return (

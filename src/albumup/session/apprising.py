@@ -1,7 +1,7 @@
 """``python -m albumup.session.apprising``: hands a notice to apprise, in a process of its own.
 
-On its input: JSON with ``urls``, ``title`` and ``body``. The addresses hold secrets, so they are in
-no argument. Ends with 0 if each of them took it.
+Its input is JSON with ``urls``, ``title`` and ``body``. The addresses hold secrets, so no argument
+has them. The exit code is 0 if all addresses took the notice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Starts an uploader in the background: a process of its own that outlives its terminal.
 
-The command that starts it returns once the uploader holds the lock, or has handed its albums over
-to one that runs; and once all photos that are to be copied first are on this disk.
+The command that starts it returns when the uploader holds the lock, or has handed its albums over
+to a running one. It also waits until all photos that are copied first are on this disk.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from albumup.uploader.events import Progress
 
 _POLL = 0.1
 _REST = 10
-"""After a look at the journal comes a rest of so many times its duration."""
+"""The rest after a look at the journal is so many times as long as the look."""
 _FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that name files: the uploader has another working directory."""
+"""Variables that name files; they become absolute, as the working directory changes."""
 
 
 class Order(Struct, frozen=True):
-    """What an uploader in the background is to do. ``words``: the options of its command."""
+    """The task of an uploader in the background. ``words``: the options of its command."""
 
     journal: str
-    """Absolute."""
+    """An absolute path."""
     config: str
-    """Absolute; "" for the default one."""
+    """An absolute path; "" for the default file."""
     album_ids: Sequence[int]
     words: Sequence[str] = ()
 
@@ -52,8 +52,8 @@ class Order(Struct, frozen=True):
 class Uploading(Struct, frozen=True):
     """Process ``pid`` uploads the albums; ``is_new``: it was started for them.
 
-    ``log_fault``: why it cannot write its log; "" where it can. ``uncopied``: photos that could not
-    be copied, as their root is away, with the reason. ``changed``: see ``Handed``.
+    ``log_fault``: why it cannot write its log, or "". ``uncopied``: photos that could not be copied
+    because their root is away, with the reason. ``changed``: see ``Handed``.
     """
 
     pid: int
@@ -68,16 +68,20 @@ class NothingLeft(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """The uploader has ended, or the one it handed over to, and not all is done that was waited
-    for. ``said``: its last words, which may be none."""
+    """The uploader, or the one that it handed over to, has ended before its work was done.
+
+    ``said``: its last words, which may be none.
+    """
 
     exit_code: int
     said: Sequence[str]
 
 
 class Left(Struct, frozen=True):
-    """A signal ended the waiting. Process ``pid``, where there is one, goes on. ``is_copying``:
-    not all photos are copied yet."""
+    """A signal has ended the wait.
+
+    Process ``pid``, if there is one, goes on. ``is_copying``: some photos are not copied yet.
+    """
 
     pid: int
     exit_code: int
@@ -92,18 +96,18 @@ Outcome = Uploading | NothingLeft | Ended | Left | Stopped
 
 
 class Waiting(Protocol):
-    """Gets what is to be seen while a command waits for an uploader in the background."""
+    """Shows the progress while a command waits for an uploader in the background."""
 
     def show(self, progress: Progress, albums: Iterable[str]) -> None: ...
 
     def end_show(self) -> None: ...
 
     def copied(self, photos: int) -> None:
-        """All photos that can be are copied, and the copies are durable."""
+        """Note that all photos that can be copied are copied, durably."""
 
 
 class Start:
-    """One start of an uploader in the background, for albums that are queued."""
+    """One start of an uploader in the background, for queued albums."""
 
     def __init__(self, journal: Journal, order: Order, waiting: Waiting) -> None:
         self._journal, self._order, self._waiting = journal, order, waiting
@@ -111,13 +115,12 @@ class Start:
         self._said: list[str] = []
 
     def run(self) -> Outcome:
-        """Start it, and wait until it is clear what becomes of it. Raises LocalError if no process
-        can be started."""
+        """Start the uploader, and wait until its fate is clear. Raises LocalError if that fails."""
         with Handlers(self._signals):
             return aside(self._run, meanwhile=self._watch)
 
     def _watch(self) -> None:
-        """A second signal ends the command even if a disk hangs; the uploader goes on."""
+        """End the command at a second signal, even if a disk hangs; the uploader goes on."""
         if len(self._signals) > 1:
             os._exit(128 + self._signals[0])
 
@@ -179,7 +182,7 @@ class Start:
     def _copied(
         self, found: Uploading, line: ChildLine, process: subprocess.Popen[bytes], copying: Copying
     ) -> Outcome:
-        """Wait until no photo is left that can be copied."""
+        """Wait until no photo is left that can be copied; return the outcome."""
         outcome: Outcome | None = None
         while not copying.look() and outcome is None:
             began = time.monotonic()
@@ -205,8 +208,10 @@ class Start:
         self._said += [one.text for one in line.hear(seconds) if isinstance(one, Said)]
 
     def _is_on(self, line: ChildLine) -> bool:
-        """Does the uploader still run? Its line is open until all is copied; the lock tells of
-        others."""
+        """Whether the uploader still runs.
+
+        Its line is open until all is copied; for another process's uploader the lock tells.
+        """
         return not line.is_over or is_locked(paths_of(self._journal.path)["lock"])
 
     def _are_on_hold(self) -> bool:
@@ -219,13 +224,13 @@ class Start:
 
 
 def start(order: Order, line: ChildLine) -> subprocess.Popen[bytes]:
-    """Start the uploader: by this interpreter, this albumup. Raises OSError, ValueError."""
+    """Start the uploader with this interpreter and this albumup. Raises OSError, ValueError."""
     if not sys.executable:
         raise ValueError("the path of the interpreter is unknown")
     try:
         output = open_to_append(paths_of(order.journal)["log"])
     except OSError:
-        output = os.open(os.devnull, os.O_WRONLY)  # the uploader tells us so
+        output = os.open(os.devnull, os.O_WRONLY)  # the uploader itself reports that it has no log
     try:
         return subprocess.Popen(
             _command(order, line.theirs),
@@ -241,7 +246,10 @@ def start(order: Order, line: ChildLine) -> subprocess.Popen[bytes]:
 
 
 def _command(order: Order, line: int) -> list[str]:
-    """Without what the working directory may hold (-P): it may be a folder of photos."""
+    """The uploader's command line.
+
+    -P keeps modules in the working directory out, which may be a folder of photos.
+    """
     config = ["--config", order.config] if order.config else []
     albums = [word for one in order.album_ids for word in ("--album-id", str(one))]
     return [
@@ -259,7 +267,7 @@ def _environment() -> dict[str, str]:
 
 
 def leave_terminal() -> None:
-    """Be a process that nothing of its terminal reaches, nor of the folder it was started in."""
+    """Detach this process from its terminal, and from the folder in which it was started."""
     os.chdir("/")
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

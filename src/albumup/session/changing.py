@@ -1,4 +1,4 @@
-"""Asks a run that is on to go on with other options: those that it can take over at once."""
+"""Asks a run to go on with other options, which it can take over at once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ from albumup.uploader.options import Options
 _AT_ONCE = ("limit_rate", "jobs")
 _POLL = 0.1
 _SEEN_SECONDS = 3.0
-"""The longest wait for an uploader that the command does not follow."""
+"""The longest wait for an answer from an uploader that the command does not follow."""
 
 
 class Change(Struct, frozen=True):
-    """What was asked of a run: options by name, as the journal has them. ``ids``: of the
-    instructions."""
+    """A change that was asked of a run.
+
+    ``value``: options by name, as the journal has them; ``ids``: of the instructions.
+    """
 
     value: dict[str, Any]
     ids: Sequence[int]
 
 
 def ask(journal: Journal, run: Run, options: Options) -> Change | None:
-    """Ask the run for typed options that differ from its own; None if there are none. Call this
-    inside a transaction."""
+    """Ask the run for typed options that differ from its own; None if there are none.
+
+    Call this inside a transaction.
+    """
     value = {name: options.shown[name] for name in _differing(run, options) if name in _AT_ONCE}
     if not value:
         return None
@@ -38,7 +42,7 @@ def ask(journal: Journal, run: Run, options: Options) -> Change | None:
 
 
 def ignored(run: Run, options: Options) -> list[str]:
-    """The typed options that differ from those of the run, and that it does not take over."""
+    """The typed options that differ from the run's, and that the run does not take over."""
     differing = [name for name in _differing(run, options) if name not in _AT_ONCE]
     return [f"--{name.replace('_', '-')}" for name in differing]
 
@@ -57,7 +61,7 @@ def wait_until_seen(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Wait for a moment until the run goes on so; False if it has not answered by then."""
+    """Wait a moment until the run has taken the change over; False if it has not answered."""
     until = clock() + _SEEN_SECONDS
     while not (is_seen := instructions.are_seen(journal, change.ids)) and clock() < until:
         sleep(_POLL)

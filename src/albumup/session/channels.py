@@ -20,8 +20,10 @@ NO_APPRISE = "notify: apprise is not installed: pipx inject albumup apprise"
 
 
 class Handed(Struct, frozen=True):
-    """What became of a notice. ``fault``: why a channel did not take it; ``lack``: what is missing
-    on this computer."""
+    """The fate of a notice that was handed over.
+
+    ``fault``: why a channel did not take it; ``lack``: what is missing on this computer.
+    """
 
     is_taken: bool = False
     fault: str = ""
@@ -29,7 +31,11 @@ class Handed(Struct, frozen=True):
 
 
 class Means(Struct, frozen=True):
-    """With what the channels work. ``limit``: seconds; ``gives_up``: hand over no more."""
+    """The means of the channels.
+
+    ``limit``: seconds for one channel; ``gives_up``: True as soon as nothing more is to be handed
+    over.
+    """
 
     env: Mapping[str, str]
     limit: float = LIMIT_SECONDS
@@ -37,7 +43,7 @@ class Means(Struct, frozen=True):
 
 
 def is_wanted(settings: Unattended, notice: Notice) -> bool:
-    """Is there a channel that wants the notice?"""
+    """Whether a channel wants the notice."""
     if not settings.on_done and not settings.notify:
         return False
     return settings.notify_on == "all" or notice.is_trouble
@@ -63,12 +69,12 @@ def _handed(settings: Unattended, notice: Notice, means: Means) -> Iterator[Hand
 
 
 def environment(variables: Mapping[str, str], tokens: Collection[str]) -> dict[str, str]:
-    """The environment for commands: without the variables named in ``tokens``."""
+    """The environment for commands, without the variables in ``tokens``."""
     return {name: text for name, text in variables.items() if name not in tokens}
 
 
 def as_json(notice: Notice) -> dict[str, Any]:
-    """A notice as programs get it, whatever its cause."""
+    """A notice as an object for programs, with the same keys for every cause."""
     message = notice.message
     return {
         "id": notice.key,
@@ -100,7 +106,7 @@ def _variables(notice: Notice) -> dict[str, str]:
 
 def _by_command(command: Sequence[str], notice: Notice, means: Means) -> Handed:
     given = json.dumps(as_json(notice)).encode() + b"\n"
-    # An album's name may hold what no environment can: then a mark stands for it.
+    # An album's name may hold characters that no environment takes; a mark replaces them.
     own = {
         name: text.encode(errors="replace").decode() for name, text in _variables(notice).items()
     }
@@ -117,16 +123,16 @@ def _on_desktop(notice: Notice, means: Means) -> Handed:
 def desktop_command(
     title: str, body: str, env: Mapping[str, str], platform: str
 ) -> list[str] | None:
-    """The command that shows a notification; None where there is no desktop to show it on."""
+    """The command that shows a notification; None if there is no desktop to show it on."""
     if platform == "darwin":
-        # The texts are arguments, not parts of the script.
+        # The texts are arguments, not parts of the script, so the script never runs them.
         show = "display notification (item 2 of argv) with title (item 1 of argv)"
         script = ["-e", "on run argv", "-e", show, "-e", "end run"]
         return ["osascript", *script, title, body] if _is_there("osascript", env) else None
     has_display = env.get("DISPLAY") or env.get("WAYLAND_DISPLAY")
     if not (env.get("DBUS_SESSION_BUS_ADDRESS") and has_display):
         return None
-    # https://specifications.freedesktop.org/notification-spec: the body may hold some markup.
+    # https://specifications.freedesktop.org/notification-spec: the body may hold markup.
     marked = body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     command = ["notify-send", "--app-name=albumup", "--", title, marked]
     return command if _is_there("notify-send", env) else None
@@ -137,9 +143,9 @@ def _by_apprise(urls: Sequence[str], notice: Notice, means: Means) -> Handed:
 
     if find_spec("apprise") is None:
         return Handed(lack=NO_APPRISE)
-    # The addresses hold secrets: they go by a pipe, and what apprise says is not passed on.
+    # The addresses hold secrets, so they go through a pipe, and apprise's output is not passed on.
     given = json.dumps({"urls": urls, "title": _title(notice), "body": _body(notice)}).encode()
-    # -P: no module of the folder that we happen to be in.
+    # -P keeps modules in the working directory out.
     command = [sys.executable, "-P", "-m", "albumup.session.apprising"]
     end = _run(command, given, means.env, means)
     fault = f"notify failed: {end.fault}" if end.fault else ""

@@ -1,4 +1,4 @@
-"""The exit code that albums deserve. Loads little."""
+"""The exit code for albums. Loads few modules."""
 
 from __future__ import annotations
 

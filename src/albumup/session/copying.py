@@ -1,5 +1,7 @@
-"""The copies that an uploader makes for a push with ``--spool``, seen from another process: by the
-journal, which has a copy only once it is durable."""
+"""The copies that an uploader makes for ``push --spool``, seen from another process.
+
+The journal tells of them: it has a copy only after the copy is durable.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +19,28 @@ from albumup.session.totals import Before, totals, totals_now
 from albumup.uploader.events import Progress
 
 _LOOK = 1.0
-"""The fewest seconds between two looks for the folders that photos are copied from."""
+"""The least seconds between two looks for the folders that photos are copied from."""
 
 
 class Copying:
-    """The photos of some albums that were to be copied when this was made."""
+    """The photos of some albums that were to be copied when this object was made."""
 
     def __init__(self, journal: Journal, album_ids: Sequence[int]) -> None:
         self._journal, self._album_ids = journal, album_ids
         self.left = copies.to_come(journal, album_ids)
-        """What is still to be copied, by root."""
+        """Photos that are still to be copied, by root."""
         self.away: dict[bytes, str] = {}
-        """The roots that cannot be copied from, with the reason."""
+        """The roots from which photos cannot be copied now, with the reason."""
         self.is_needed = bool(self.left)
         self._photos = sum(one.photos for one in self.left)
         self._size = sum(one.size for one in self.left)
         self._missing = self._missing_now() if self.left else 0
         self._before: Before | None = None
-        """What was on the server at the first look."""
+        """The photos and bytes that were on the server at the first look."""
         self._looked = 0.0
 
     def look(self) -> bool:
-        """Look again; True once nothing is left that can be copied."""
+        """Look again; return True as soon as nothing is left that can be copied."""
         self.left = copies.to_come(self._journal, self._album_ids)
         now = time.monotonic()
         if self.left and now >= self._looked + _LOOK:
@@ -47,7 +49,7 @@ class Copying:
         return all(one.root.path in self.away for one in self.left)
 
     def copied(self) -> int:
-        """How many photos were copied, those left out that could not be read."""
+        """The number of photos that were copied, without unreadable ones."""
         left = sum(one.photos for one in self.left)
         return self._photos - left - (self._missing_now() - self._missing)
 

@@ -1,4 +1,4 @@
-"""Hands notices over beside their caller, one after the other: a channel may take its time."""
+"""Hands notices over beside their caller, one after the other, because a channel takes time."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from albumup.journal.notices import Notice
 from albumup.session.channels import Handed
 
 HandsOver = Callable[[Notice], Handed | None]
-"""Hands a notice over. None: it was too late to begin that."""
+"""A function that hands a notice over. It returns None if it was too late to begin."""
 
 
 class Hands(Protocol):
-    """What hands over. It is given a function for that when it is made."""
+    """The object that hands notices over, by a function that it gets when it is made."""
 
     def give(self, notice: Notice) -> None:
         """Have a notice handed over soon."""
 
     def back(self) -> Iterator[tuple[Notice, Handed | None]]:
-        """What came of notices since the last look. Never waits."""
+        """The fates of the notices that have come back since the last look. Never waits."""
 
     def work_for(self, seconds: float) -> None:
-        """Wait a while for them."""
+        """Wait ``seconds`` for notices to come back."""
 
     def end(self) -> None:
-        """No notice is given any more, and all are back."""
+        """End the work: no notice is given any more, and all are back."""
 
 
 class Threaded:
-    """Hands over in a thread, which begins with the first notice."""
+    """Hands over in a thread, which starts with the first notice."""
 
     def __init__(self, hand_over: HandsOver) -> None:
         self._hand_over = hand_over

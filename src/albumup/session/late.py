@@ -1,4 +1,4 @@
-"""Notices that the user was not told: what the next command on a terminal says first."""
+"""Notices that the user has not seen; the next command on a terminal tells them first."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from albumup.journal.journal import Journal
 
 MOST = 8
-"""Notices that are told at once: the last ones."""
+"""The most notices that are told one by one: the last ones."""
 _PATIENCE = 0.2
 
 
 class Late(Struct, frozen=True):
-    """A notice to be told. ``has_twin``: another album has the same name. ``stands_for``: the ids
-    of the notices that are told with it."""
+    """A notice to tell.
+
+    ``has_twin``: another album has the same name. ``stands_for``: the ids of all notices told by
+    it.
+    """
 
     notice: Notice
     has_twin: bool = False
@@ -35,8 +38,10 @@ class Late(Struct, frozen=True):
 
 
 def late_notices(path: str, now: float) -> list[Late]:
-    """What the user was not told, the oldest first; of an album that settled several times only the
-    last one. Raises AlbumupError, OSError."""
+    """The notices that the user has not seen, the oldest first. Raises AlbumupError, OSError.
+
+    Of an album that settled several times, only the last notice is returned.
+    """
     with local_faults(path):
         connection = open_reader(path)
         if connection is None:
@@ -48,13 +53,13 @@ def late_notices(path: str, now: float) -> list[Late]:
 
 
 def mark_told(path: str, told: Collection[Late], now: float) -> None:
-    """Note that these were told. If the journal cannot be written now, they are told again."""
+    """Note that these notices were told. If the journal cannot be written now, they come again."""
     ids = [number for one in told for number in one.stands_for]
     _write(path, lambda connection: notices.said(connection, now, ids))
 
 
 def note_told(journal: Journal, album_ids: Collection[int]) -> None:
-    """Note, beside a journal that is only read, that it was told how these albums stand."""
+    """Note that the user was told of these albums, even if ``journal`` is open for reading only."""
     now = journal.clock()
     if album_ids:
         _write(journal.path, lambda one: notices.said_of_albums(one, now, album_ids))
@@ -69,7 +74,7 @@ def _write(path: str, change: Callable[[sqlite3.Connection], None]) -> None:
 
 
 def _joined(found: Sequence[Notice]) -> list[Late]:
-    """Notices of one album that settled again and again are one."""
+    """Join the notices of an album that settled several times."""
     told: dict[object, Late] = {}
     for notice in found:
         key = notice.album_id if notice.cause is Cause.SETTLED else notice.key
@@ -80,7 +85,7 @@ def _joined(found: Sequence[Notice]) -> list[Late]:
 
 
 def _with_twin(connection: sqlite3.Connection, late: Late) -> Late:
-    """A notice with what is to be known of its album. Notices of former versions lack the sums."""
+    """A notice with facts about its album. Notices of former versions lack the sums."""
     notice, message = late.notice, late.notice.message
     if notice.album_id is None:
         return late

@@ -35,25 +35,27 @@ if TYPE_CHECKING:
     from albumup.uploader.upstream import Closing
 
 _SECONDS = 0.5
-"""Seconds between two snapshots at least."""
+"""The least seconds between two snapshots."""
 _AGAIN_SECONDS = 30.0
 """Seconds until the next try after a snapshot could not be written."""
 _NAMES = 16 << 10
-"""Bytes of all names of photos in flight."""
+"""The most bytes of all names of photos in flight."""
 _ALBUMS, _TITLES, _PAUSES, _CLOSINGS = 32, 16, 4, 4
 _WORDS = 400
-"""Characters of a text."""
+"""The most characters of a text."""
 _SHORTER: Sequence[dict[str, Any]] = ({"titles": {}}, {"before": {}}, {"albums": []})
-"""What is left out, one after the other, where not all of it fits."""
+"""The parts to leave out, one after the other, until the rest fits."""
 _NEWS, _ARRIVALS = 200, 300
-"""Events that are kept: those with a line on screens, and photos that got there."""
+"""The most events that are kept: those with a line on screens, and arrivals of photos."""
 _LARGEST_EVENT = 4 << 10
-"""Bytes of an event."""
+"""The most bytes of an event."""
 
 
 class Ring:
-    """The latest events of a run, packed. What has a line on screens is not pushed out by the many
-    photos that get there."""
+    """The latest events of a run, packed.
+
+    Events with a line on screens are kept apart, so that the many arrivals do not push them out.
+    """
 
     def __init__(self) -> None:
         self.heard = 0
@@ -82,12 +84,14 @@ class Ring:
 
 
 _NUMBER = 10
-"""Bytes that an event's number takes at most, with the frame of both."""
+"""The most bytes of an event's number, with the frame of both."""
 
 
 class Live:
-    """The snapshot of one run: written twice a second at most, and once more at the end. A snapshot
-    that cannot be written is missing, and nothing else."""
+    """The snapshot of one run: written at most twice a second, and once more at the end.
+
+    A snapshot that cannot be written is only missing; nothing else depends on it.
+    """
 
     def __init__(
         self,
@@ -111,14 +115,14 @@ class Live:
             self._titles[name] = _text(title)
 
     def show(self, shown: Shown) -> None:
-        """Write a snapshot, unless one was written just now."""
+        """Write a snapshot, unless the last one is less than half a second old."""
         now = self._now()
         if now >= self._next_at and shown.run_id:
             self._next_at = now + _SECONDS
             self._write(self._snapshot(shown))
 
     def end(self, shown: Shown | None, end: RunEnd | None) -> None:
-        """Write the last snapshot: the run is over. ``end``: None if it ended without one."""
+        """Write the last snapshot: the run is over. ``end``: None if the run ended without one."""
         if shown is not None and shown.run_id:
             ended = Ended(1, 0.0) if end is None else _ended(end)
             self._write(replace(self._snapshot(shown), ended=ended, rate=None))
@@ -139,7 +143,7 @@ class Live:
                 self._writer.close()
 
     def _snapshot(self, shown: Shown) -> Snapshot:
-        """Without the events."""
+        """The snapshot without the events."""
         self._rate.note(self._now(), shown.progress.bytes_done)
         names = dict.fromkeys(shown.albums)
         return Snapshot(
@@ -159,7 +163,7 @@ class Live:
 
 
 def _short(progress: Progress) -> Progress:
-    """A progress with texts that fit."""
+    """A progress with shortened texts."""
     most = _NAMES // max(1, len(progress.uploads))
     uploads = tuple(
         upload and Upload(upload.name[-most:], upload.size, upload.moved, upload.album_id)
@@ -173,7 +177,7 @@ def _short(progress: Progress) -> Progress:
 
 
 def _text(words: str) -> str:
-    """Words that fit, without half surrogate pairs: a server's JSON may hold some."""
+    """Shortened words without lone surrogates, which a server's JSON may hold."""
     return (plain(words) or "")[:_WORDS]
 
 

@@ -1,6 +1,6 @@
 """The log of uploaders in the background: ``JOURNAL.log`` and two former ones beside it.
 
-It may lose lines, and never holds up or ends an upload: what goes wrong with it stays here.
+The log may lose lines, but never delays or ends an upload: its errors stay in this module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import cache
 from albumup.config.known_secrets import known
 
 MOST_BYTES = 1 << 20
-"""A log that would grow beyond becomes a former one."""
+"""The most bytes of a log; before it would grow further, it becomes a former one."""
 _PIECE = 1 << 16
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _USER = re.compile(r"(?<=://)[^/\s]+(?=@)")
@@ -33,8 +33,11 @@ def files_of(log: str) -> list[str]:
 
 
 def hidden(text: str) -> str:
-    """A text without the secrets that this process has read, and without what an address may hold
-    of others: a user's name and password, and what follows a ``?``."""
+    """A text without secrets.
+
+    Masks replace the secrets that this process has read. In addresses, they also replace user
+    names, passwords and queries, which may be other people's secrets.
+    """
     for secret in known():
         text = _mask_of(secret).sub(_MASK, text)
     return _QUERY.sub(rf"\1{_MASK}", _USER.sub(_MASK, text))
@@ -48,7 +51,7 @@ def _mask_of(secret: str) -> re.Pattern[str]:
 
 
 class Log:
-    """Appends lines with their time. Any thread may call it, and none gets an error from it."""
+    """Appends lines with their time. Any thread may call it; it raises no error."""
 
     def __init__(
         self,
@@ -58,24 +61,23 @@ class Log:
         clock: Callable[[], float] = time.time,
         write: Callable[[int, bytes], int] = os.write,
     ) -> None:
-        """``also``: descriptors that shall lead into the log, too, for what is written to them by
-        others."""
+        """``also``: descriptors that lead into the log, too, for the output of others."""
         self.path = path
         self.may_rotate = False
-        """Only one process makes former logs of it: the one that holds the uploader's lock."""
+        """Whether a full log is rotated here: only under the uploader's lock."""
         self.fault = ""
-        """Why lines are lost now; "": none is."""
+        """Why lines are lost at present; "" if none are."""
         self._also, self._clock, self._write = tuple(also), clock, write
         self._lock = threading.RLock()
         self._descriptor: int | None = None
         self._lost = 0
         self._is_torn = False
-        """The last line is there in part, without its end."""
+        """The last line was written only in part, without its end."""
         with self._lock:
             self._try(self._look)
 
     def line(self, text: str) -> None:
-        """Append a text: each of its lines is one of the log."""
+        """Append a text; each of its lines becomes a line of the log."""
         with self._lock:
             for one in hidden(text).split("\n"):
                 self._try(lambda one=one: self._put(one))  # type: ignore[misc]
@@ -89,7 +91,7 @@ class Log:
     def _try(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except (OSError, ValueError) as error:  # ValueError: a time that no calendar has
+        except (OSError, ValueError) as error:  # ValueError: no calendar has that time
             self._lost += 1
             self.fault = getattr(error, "strerror", None) or str(error)
         else:
@@ -111,7 +113,7 @@ class Log:
         self._lost = 0
 
     def _look(self, coming: int = 0) -> None:
-        """Have the file open that is at the path now, with room for ``coming`` bytes."""
+        """Open the file that is at the path now, with room for ``coming`` bytes."""
         there = _status(self.path)
         if there is not None and there.st_size + coming > MOST_BYTES and self.may_rotate:
             self._rotate()
@@ -134,8 +136,10 @@ class Log:
 
 
 def open_to_append(path: str) -> int:
-    """The descriptor of a file of ours that nobody else can read, made where it is missing. Raises
-    OSError."""
+    """Open a file of ours that nobody else can read, made if it is missing; return the descriptor.
+
+    Raises OSError.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
     try:
         found = os.fstat(descriptor)
@@ -161,19 +165,19 @@ def _is_open_as(descriptor: int, there: os.stat_result) -> bool:
 
 
 class Reader:
-    """Reads the log from its beginning, and on what is added, also while it is rotated."""
+    """Reads the log from its beginning and follows it, even while it is rotated."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._waiting = self._opened()
-        """Descriptors of the files to read, the oldest first; the last one may grow."""
+        """The descriptors of the files to read, the oldest first; the last one may grow."""
 
     def is_empty(self) -> bool:
-        """Is there no file at all?"""
+        """Whether there is no log file at all."""
         return not self._waiting
 
     def read(self) -> Iterator[bytes]:
-        """What is there and was not read yet, in pieces. Raises OSError."""
+        """The part of the log that was not read yet, in pieces. Raises OSError."""
         self._find_newer()
         while self._waiting:
             yield from _rest(self._waiting[0])
@@ -186,7 +190,7 @@ class Reader:
             os.close(self._waiting.pop())
 
     def _find_newer(self) -> None:
-        """Open the files that have come after the last one that is open."""
+        """Open the files that are newer than the last one that is open."""
         there = _status(self._path)
         last = self._waiting[-1] if self._waiting else None
         if there is None or (last is not None and _is_open_as(last, there)):
@@ -199,8 +203,11 @@ class Reader:
         self._waiting += found[first:]
 
     def _opened(self) -> list[int]:
-        """The newest is opened first: one that becomes a former one meanwhile is then seen twice,
-        and none is overlooked."""
+        """Open the log's files, the newest first; return the descriptors, the oldest first.
+
+        A file that is rotated in between is then seen twice, which is noticed, and none is
+        overlooked.
+        """
         found: list[int] = []
         for path in reversed(files_of(self._path)):
             with suppress(FileNotFoundError):
@@ -218,6 +225,6 @@ def _is_same(one: int, other: int) -> bool:
 
 def _rest(descriptor: int) -> Iterator[bytes]:
     if os.fstat(descriptor).st_size < os.lseek(descriptor, 0, os.SEEK_CUR):
-        os.lseek(descriptor, 0, os.SEEK_SET)  # somebody has emptied it
+        os.lseek(descriptor, 0, os.SEEK_SET)  # somebody has emptied the file
     while piece := os.read(descriptor, _PIECE):
         yield piece

@@ -1,4 +1,4 @@
-"""Shows what another process's run does: by its snapshot, else by the journal's totals."""
+"""Shows another process's run: by its snapshot, else by the journal's totals."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from albumup.session.totals import Before, totals, totals_now
 from albumup.uploader.events import Event, Paused, Progress
 
 _REPAINT_SECONDS = 1.0
-"""A screen is painted again after so long, though nothing has changed: its window may have."""
+"""A screen is painted again after so many seconds even without news, as its window may change."""
 _TOTALS_SECONDS = 0.5
 _LAST_SECONDS, _LAST_POLL = 2.0, 0.05
-"""How long to wait for the last of a run, and how often to look."""
+"""The longest wait for a run's last snapshot, and the time between two looks."""
 _MOST_RECALLED = 5
-"""The latest events that are shown to who comes later."""
+"""The most former events that a newcomer is shown."""
 
 
 class Missed(Event, frozen=True):
-    """Events that were pushed out of the snapshot before anybody looked."""
+    """A number of events that were pushed out of the snapshot before anybody looked."""
 
     kind = "missed"
     count: int
 
 
 class Looker:
-    """Looks at one run after the other, and tells an audience what is new."""
+    """Looks at one run after the other, and tells an audience the news."""
 
     def __init__(
         self,
@@ -43,8 +43,11 @@ class Looker:
         before: Before | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``album_ids``: the albums to be shown; none: all of the run. ``before``: as ``totals``
-        has it; None: as the run has it. ``now``: monotonic seconds."""
+        """Set the albums to look at.
+
+        ``album_ids``: the albums to show; none: all of the run. ``before``: as in ``totals``; None:
+        the run's own. ``now``: monotonic seconds.
+        """
         self._journal, self._audience = journal, audience
         self._album_ids, self._now = list(album_ids), now
         self._before = before
@@ -55,12 +58,12 @@ class Looker:
         self._next_at = float("-inf")
         self._was_silent = self._was_draining = False
         self._changed_at = float("-inf")
-        """When a new snapshot was last seen by somebody who was there already."""
+        """When a newer snapshot than the first was last seen."""
         self._totals_before: Before = {}
         self._known: dict[int, Album] = {}
 
     def look(self, run: Run) -> None:
-        """Look at the run that is on, and show it."""
+        """Look at the present run, and show it."""
         if run.id != self._run_id:
             self._begin(run)
         snapshot = self.snapshot_of(run)
@@ -78,8 +81,10 @@ class Looker:
         self._show(run, snapshot)
 
     def look_back(self, run: Run, *, is_alive: bool = True) -> Snapshot | None:
-        """Tell the last of a run, or of the albums that it has settled; return its last snapshot,
-        if there is one. ``is_alive``: its process may still write one."""
+        """Tell the end of a run, or of its settled albums; return its last snapshot, if any.
+
+        ``is_alive``: the run's process may still write a snapshot.
+        """
         since, until = self._journal.clock(), self._now() + _LAST_SECONDS * is_alive
         while (snapshot := self.snapshot_of(run)) is not None:
             if snapshot.ended or snapshot.time >= since or self._now() >= until:
@@ -90,12 +95,12 @@ class Looker:
         return snapshot
 
     def snapshot_of(self, run: Run) -> Snapshot | None:
-        """The latest snapshot of a run, also of one that is over; None if there is none."""
+        """The latest snapshot of a run, even if the run is over; None if there is none."""
         found = self._reader.look()
         return found if found is not None and found.run_id == run.id else None
 
     def before(self, run: Run, album_ids: Sequence[int]) -> Before:
-        """What was on the server of albums before the run, as far as that is known."""
+        """The photos and bytes that albums had on the server before the run, as far as known."""
         found = dict(self._totals_before)
         if self._before is not None:
             return found | dict(self._before)
@@ -116,8 +121,7 @@ class Looker:
     # Events.
 
     def _hear(self, snapshot: Snapshot) -> None:
-        """Tell what has happened since the last look. Who has just come is reminded of the latest
-        trouble."""
+        """Tell the events since the last look; remind a newcomer of the latest trouble."""
         audience = self._audience
         for name, title in snapshot.titles.items():
             audience.name_target(name, title)
@@ -139,7 +143,7 @@ class Looker:
             audience.say(Ebbing())
 
     def _concerns(self, event: Event) -> bool:
-        """Is an event about the albums that are shown?"""
+        """Whether an event is about the albums that are shown."""
         if not self._album_ids:
             return True
         shown = [self._known[one] for one in self._album_ids if one in self._known]
@@ -148,11 +152,11 @@ class Looker:
         return (event.album, event.target) in {(album.name, album.target) for album in shown}
 
     def _tell_of_silence(self, run: Run, snapshot: Snapshot | None) -> None:
-        """Say once that a run has written nothing for long, as one that is suspended."""
+        """Say once that a run has written nothing for long, like a suspended one."""
         if snapshot is None:
             return
         lasted = self._journal.clock() - snapshot.time
-        unchanged = self._now() - self._changed_at  # less, if the computer slept meanwhile
+        unchanged = self._now() - self._changed_at  # shorter if the computer slept in between
         if min(lasted, unchanged) < SILENT_SECONDS:
             self._was_silent = False
         elif not self._was_silent:
@@ -176,8 +180,7 @@ class Looker:
         return totals(self._journal, ids, self.before(run, ids))
 
     def _part(self, run: Run, snapshot: Snapshot, ids: Sequence[int]) -> Progress:
-        """The progress of some of the run's albums: their totals, their uploads in flight, and the
-        pauses of their targets."""
+        """The progress of some albums of the run: totals, uploads, and their targets' pauses."""
         whole, mine = snapshot.progress, set(ids)
         targets = {self._known[one].target for one in ids if one in self._known}
         uploads = tuple(one if one and one.album_id in mine else None for one in whole.uploads)

@@ -1,7 +1,7 @@
-"""Hands the notices that are owed over to the channels of the config, beside the uploads.
+"""Hands owed notices over to the channels of the config, beside the uploads.
 
-Hands of its own run the channels (``hands.py``); they take values and return values. The journal is
-the caller's.
+Its hands (``hands.py``) run the channels; they take values and return values. The journal belongs
+to the caller.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from albumup.uploader.options import TELL_AFTER
 T = TypeVar("T")
 
 LAST_SECONDS = 30.0
-"""At a command's end no notice is begun later than that: it is left to the next command."""
+"""Seconds at a command's end after which no notice is begun: the next command takes it."""
 MOST_SECONDS = 70.0
-"""How long a notice that was begun then may take: two channels."""
+"""Seconds that a notice may still take that was begun just before: two channels."""
 CUT_SECONDS = 1.0
 _POLL = 0.05
 _LACK = "notice lack"
-"""What the journal calls that something is missing on this computer."""
+"""The journal's key for a report that something is missing on this computer."""
 
 
 class Change(Protocol):
@@ -51,7 +51,7 @@ class Change(Protocol):
 
 
 def in_own_transaction(journal: Journal, change: Callable[[Journal], T]) -> Future[T]:
-    """Make a change at once; a fault of the journal is the future's."""
+    """Make a change at once; the future gets an error of the journal."""
     done: Future[T] = Future()
     try:
         with journal.transaction():
@@ -64,14 +64,14 @@ def in_own_transaction(journal: Journal, change: Callable[[Journal], T]) -> Futu
 
 
 class _Mark(Struct, frozen=True):
-    """What became of a notice, on its way into the journal. ``made`` gives what is worth a word."""
+    """The fate of a notice, on its way into the journal. ``made``: gets words to say, or ""."""
 
     change: Callable[[Journal], str]
     made: Future[str]
 
 
 class Notifying:
-    """One command's part in delivering notices. ``warn`` gets what did not go well."""
+    """One command's part in delivering notices. ``warn``: gets a sentence for each failure."""
 
     def __init__(
         self,
@@ -81,36 +81,36 @@ class Notifying:
         hands: Callable[[HandsOver], Hands] = Threaded,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``hands``: makes what hands over beside this; ``now``: monotonic seconds."""
+        """``hands``: makes the object that hands over; ``now``: monotonic seconds."""
         self._config = config
         self._warn = warn
         self._pid = os.getpid() if pid is None else pid
         self._hands = hands(self._hand_over)
         self._now = now
         self._is_owed = True
-        """The journal may hold notices that no channel had, also those of a process that died."""
+        """The journal may hold notices that no channel had, some from processes that died."""
         self._claiming: Future[list[Notice]] | None = None
         self._marks: list[_Mark] = []
         self._seen: set[int] = set()
-        """All notices that were given to the hands."""
+        """The ids of all notices that were given to the hands."""
         self._waiting: set[int] = set()
-        """Those that are not back."""
+        """The ids of notices that have not come back."""
         self._env: Mapping[str, str] = {}
         self._is_last = self._is_cut = False
 
     def owed(self) -> None:
-        """Note that the journal holds a notice more."""
+        """Note that the journal holds another owed notice."""
         self._is_owed = True
 
     def tell_after(self, target: str) -> float:
-        """How many seconds a target does not work before a notice says so."""
+        """Seconds that a target may be down before a notice says so."""
         try:
             return self._config().unattended(target).tell_after
         except AlbumupError:
-            return TELL_AFTER  # the config was edited meanwhile, and whoever reads it says so
+            return TELL_AFTER  # the config was edited meanwhile; its next reader reports that
 
     def turn(self, change: Change) -> None:
-        """Note what became of what was handed over, and claim what is owed. Never waits."""
+        """Note the fates of notices that came back, and claim owed ones. Never waits."""
         for notice, handed in self._hands.back():
             self._mark(change, notice, handed)
         for mark in [one for one in self._marks if _is_made(one.made)]:
@@ -127,10 +127,10 @@ class Notifying:
             self._claiming = change(self._claim)
 
     def finish(self, journal: Journal, said: Collection[int], gives_up: Callable[[], bool]) -> None:
-        """Hand over what is left, and wait for it. From now on the journal is this thread's.
+        """Hand over the remaining notices, and wait for them. The journal is now this thread's.
 
-        ``said``: the ids of albums of which it was said on a terminal how they stand. Once
-        ``gives_up()`` is true, what hangs is cut off.
+        ``said``: the ids of albums whose standing was told on a terminal. As soon as ``gives_up()``
+        is true, channels that hang are cut off.
         """
         change = partial(in_own_transaction, journal)
         if said:
@@ -145,23 +145,23 @@ class Notifying:
             self._hands.end()
 
     def _wait(self, change: Change, gives_up: Callable[[], bool]) -> None:
-        """Take turns until all is handed over, or hangs."""
+        """Take turns until all notices are handed over, or hang."""
         until = self._now() + LAST_SECONDS
         ends_at = until + MOST_SECONDS
         self.turn(change)
-        self.turn(change)  # what the first one has claimed
+        self.turn(change)  # hands over the notices that the first turn has claimed
         while self._waiting and self._now() < ends_at:
             self._hands.work_for(_POLL)
             if not self._is_cut and gives_up():
                 self._is_cut, ends_at = True, self._now() + CUT_SECONDS
             self._is_last = self._is_cut or self._now() >= until
             self.turn(change)
-        self.turn(change)  # what is worth a word
+        self.turn(change)  # says the words about the last notices
 
     # The journal's part, within a transaction.
 
     def _claim(self, journal: Journal) -> list[Notice]:
-        """The notices for the channels. Those that no channel wants are done with."""
+        """Claim the notices for the channels. Unwanted ones are marked as handed over."""
         new = [one for one in notices.claim(journal, self._pid) if one.id not in self._seen]
         wanted = [one for one in new if self._is_wanted(one)]
         kept = {one.id for one in wanted}
@@ -175,10 +175,10 @@ class Notifying:
         try:
             return is_wanted(self._config().unattended(notice.target), notice)
         except AlbumupError:
-            return False  # the commands say themselves what is wrong with the config
+            return False  # the commands themselves report the bad config
 
     def _mark(self, change: Change, notice: Notice, handed: Handed | None) -> None:
-        """Note what became of a notice; None: nothing, so it is left to another command."""
+        """Note the fate of a notice. ``handed``: None leaves it to another command."""
         self._waiting.remove(notice.id)
         if handed is not None and handed.fault:
             self._warn(handed.fault)
@@ -218,15 +218,18 @@ class Notifying:
 
 
 def token_names(config: Config, definitions: Iterable[str]) -> set[str]:
-    """The environment's variables that hold tokens: of the config's targets, and of those that
-    ``--url`` described (``definitions``, as the journal keeps them)."""
+    """The variables of the environment that hold tokens.
+
+    They belong to the config's targets, and to those of ``--url``: ``definitions``, as in the
+    journal.
+    """
     tables = [table.settings for table in config.targets.values()]
     tables += [TargetTable.from_json(text).settings for text in definitions]
     return {name for one in tables if isinstance(name := one.get("token_env"), str)}
 
 
 def _is_made(future: Future[Any]) -> bool:
-    """Has the journal made the change?"""
+    """Whether the journal has made the change."""
     return future.done() and future.exception() is None
 
 

@@ -1,4 +1,4 @@
-"""The work of another process on albums, as its lock and the journal tell it. Changes nothing."""
+"""Another process's work on albums, by its lock and the journal. Changes nothing."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from albumup.journal.summary import summary_of
 from albumup.session.codes import settled_code
 
 _TAKEOVER_SECONDS = 2.0
-"""How long a run may take to begin that goes on for one that is over."""
+"""The longest time in which a run may begin that goes on for one that has ended."""
 STOPPED = 143
-"""The exit code for albums that were taken out of a run with something unsent."""
+"""The exit code for albums that left a run with unsent photos."""
 _TRY_LATER = 75
 
 
 class Others:
-    """The process that uploads, and what becomes of some albums. Call ``look`` first, and again for
-    what is new."""
+    """The process that uploads, and the fates of some albums.
+
+    Call ``look`` first, and again for news.
+    """
 
     def __init__(self, journal: Journal, now: Callable[[], float] = time.monotonic) -> None:
         """``journal``: may be open for reading only; ``now``: monotonic seconds."""
         self._journal, self._now = journal, now
         self._lock = paths_of(journal.path)["lock"]
         self.run: Run | None = None
-        """The run that is on."""
+        """The run that is on; None if there is none."""
         self.last: Run | None = None
         """The last run that was seen, with its end."""
         self._is_beginning = False
-        """Somebody holds the lock, and no run has begun."""
+        """A process holds the lock, but its run has not begun."""
         self._takeover_until = float("-inf")
 
     def look(self) -> Run | None:
@@ -53,25 +55,25 @@ class Others:
         return self.run
 
     def _may_be_taken_over(self) -> bool:
-        """May another process be about to go on where the last run ended?"""
+        """Whether another process may soon go on where the last run ended."""
         last = self.last
         is_open = last is not None and (last.exit in (None, 0, 1, 3) or bool(last.unbuilt))
         return is_open and bool(self.unfinished(self.scope()))
 
     def may_come(self) -> bool:
-        """No run is on, but one may begin at any moment."""
+        """Whether a run may begin at any moment, although none is on."""
         return self._is_beginning or self._now() < self._takeover_until
 
     def scope(self) -> list[int]:
-        """The albums of the run that is on, or of the last one that was seen."""
+        """The ids of the albums of the run that is on, or else of the last run that was seen."""
         return runs.scope(self._journal, self.last.id) if self.last is not None else []
 
     def unfinished(self, album_ids: Iterable[int]) -> list[int]:
-        """Those of some albums that are not settled."""
+        """The albums of ``album_ids`` that are not settled."""
         return [one for one in album_ids if runs.is_unfinished(self._journal, one)]
 
     def code(self, album_ids: Sequence[int]) -> int | None:
-        """The exit code for albums of which nothing more is to be expected; None while there is."""
+        """The exit code for albums when nothing more is to be expected of them; None before."""
         unfinished = self.unfinished(album_ids)
         if not unfinished:
             return settled_code(summary_of(self._journal, one) for one in album_ids)
@@ -83,14 +85,14 @@ class Others:
         return self._code_of_left(unfinished)
 
     def _code_of_last(self, unfinished: Sequence[int]) -> int:
-        """The code for albums that the last run did not settle."""
+        """The exit code for albums that the last run did not settle."""
         last = self.last
         if last is not None and last.exit and set(unfinished) & set(self.scope()):
             return last.exit
         return self._code_of_left(unfinished)
 
     def _code_of_left(self, unfinished: Sequence[int]) -> int:
-        """The code for albums that nobody sends: they were stopped meanwhile, or never begun."""
+        """The exit code for albums that nobody sends: they were stopped, or never begun."""
         held = {album.id for album in runs.albums(self._journal) if album.held}
         was_seen = self.last is not None
         return worst([STOPPED if was_seen and one in held else _TRY_LATER for one in unfinished])
@@ -102,19 +104,19 @@ class Others:
 
 
 def scope_of_running(journal: Journal) -> set[int]:
-    """The albums that another process has to send now."""
+    """The ids of the albums that another process has to send now."""
     is_held = is_locked(paths_of(journal.path)["lock"])
     run = runs.running(journal) if is_held else None
     return set(runs.scope(journal, run.id)) if run is not None else set()
 
 
 def was_stopped(journal: Journal, run_id: int, album_ids: Iterable[int]) -> bool:
-    """Were these albums taken out of a run, and put on hold, and is nothing of them in flight?"""
+    """Whether these albums have left a run, are on hold, and have nothing in flight."""
     held = {album.id for album in runs.albums(journal) if album.held}
     scope = set(runs.scope(journal, run_id))
     return all(one in held and one not in scope and not _is_sent(journal, one) for one in album_ids)
 
 
 def _is_sent(journal: Journal, album_id: int) -> bool:
-    """Is a photo in flight of an album that may have been taken out of its run?"""
+    """Whether a photo is in flight, of an album that may have left its run."""
     return summary_of(journal, album_id).count(State.SENDING) > 0

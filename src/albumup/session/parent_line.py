@@ -1,8 +1,7 @@
-"""The line from an uploader in the background to the command that starts it: until it is clear how
-it starts.
+"""The line from an uploader in the background to its parent, the command that starts it.
 
-A pipe, one message a line. The uploader never waits for it: a parent that is gone or stopped
-hears nothing.
+The line is a pipe with one message a line. It is open until the start is clear. The uploader never
+waits for it: a parent that is gone or stopped hears nothing.
 """
 
 from __future__ import annotations
@@ -16,26 +15,30 @@ from msgspec import Struct
 
 _PIECE = 1 << 16
 _LONGEST = 500
-"""Characters of a line that the parent is told: a message must fit into PIPE_BUF."""
+"""The most characters of a log line for the parent: a message must fit into PIPE_BUF."""
 
 
 class Begun(Struct, frozen=True, tag=True):
-    """The uploader holds the lock, and its run is journaled. ``log_fault``: why it cannot write its
-    log."""
+    """The uploader holds the lock, and its run is in the journal.
+
+    ``log_fault``: why it cannot write its log, or "".
+    """
 
     log_fault: str = ""
 
 
 class Handed(Struct, frozen=True, tag=True):
-    """Process ``pid`` is uploading, and has these albums, too. ``changed``: how it goes on now, if
-    it took over other options; in words."""
+    """Process ``pid`` is uploading, and has these albums, too.
+
+    ``changed``: in words, the options that it took over and goes on with; "" for none.
+    """
 
     pid: int
     changed: str = ""
 
 
 class Settled(Struct, frozen=True, tag=True):
-    """There is nothing to send any more: another process has sent it meanwhile."""
+    """Nothing is left to send: another process has sent it meanwhile."""
 
 
 class Said(Struct, frozen=True, tag=True):
@@ -48,38 +51,38 @@ Message = Begun | Handed | Settled | Said
 
 
 class ParentLine:
-    """The uploader's end."""
+    """The uploader's end of the line."""
 
     def __init__(self, descriptor: int) -> None:
-        """Raises OSError if that is no descriptor."""
+        """Raises OSError if there is no such descriptor."""
         os.set_blocking(descriptor, False)
         os.set_inheritable(descriptor, False)
         self._descriptor: int | None = descriptor
 
     def tell(self, message: Message) -> None:
-        """Tell the parent, if it still hears."""
+        """Send the parent a message, if it still listens."""
         if self._descriptor is None:
             return
         try:
             os.write(self._descriptor, msgspec.json.encode(message) + b"\n")
         except BlockingIOError:
-            pass  # a parent that is stopped has heard enough
+            pass  # a stopped parent has heard enough
         except OSError:
             self.close()
 
     def say(self, text: str) -> None:
-        """Tell a line of the log."""
+        """Send the parent a line of the log."""
         self.tell(Said(text[:_LONGEST]))
 
     def close(self) -> None:
-        """Nothing is to be told any more."""
+        """Close the line: no message follows."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 class ChildLine:
-    """The parent's end."""
+    """The parent's end of the line."""
 
     def __init__(self) -> None:
         self._ours, self.theirs = os.pipe()
@@ -89,11 +92,11 @@ class ChildLine:
         """The other end is closed."""
 
     def hand_over(self) -> None:
-        """The other end is the child's alone from now on."""
+        """Close the child's end in this process, so that only the child has it."""
         os.close(self.theirs)
 
     def hear(self, seconds: float) -> Iterator[Message]:
-        """What was told; waits for something, ``seconds`` at most."""
+        """The messages that have come; waits at most ``seconds`` for one."""
         if not self.is_over and select.select([self._ours], [], [], seconds)[0]:
             piece = os.read(self._ours, _PIECE)
             self.is_over = not piece

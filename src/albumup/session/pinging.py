@@ -1,5 +1,4 @@
-"""Pings: addresses that are fetched when a run begins and ends, so that somebody misses it when it
-does not."""
+"""Pings: URLs that are fetched when a run begins and ends, so that its absence is noticed."""
 
 from __future__ import annotations
 
@@ -19,8 +18,10 @@ _POLL = 0.05
 
 
 class Pinging:
-    """The pings of one run, in a thread of its own. ``fetch`` gets a URL, and returns what went
-    wrong, "" for nothing."""
+    """The pings of one run, in a thread of its own.
+
+    ``fetch``: gets a URL, and returns the error in words, "" for none.
+    """
 
     def __init__(self, urls: Iterable[str], fetch: Callable[[str], str] | None = None) -> None:
         self._urls = sorted(set(urls))
@@ -32,15 +33,15 @@ class Pinging:
             self._thread.start()
 
     def begin(self) -> None:
-        """The run begins."""
+        """Ping that the run begins."""
         self._ping("/start")
 
     def end(self, exit_code: int) -> None:
-        """The run has ended."""
+        """Ping that the run has ended."""
         self._ping("/fail" if exit_code else "")
 
     def finish(self, gives_up: Callable[[], bool]) -> Sequence[str]:
-        """Wait for the pings that are under way; what went wrong, a sentence for each address."""
+        """Wait for the pings under way; return a sentence for each address that failed."""
         self._wanted.put(None)
         until = time.monotonic() + LIMIT_SECONDS
         while self._thread.is_alive() and time.monotonic() < until and not gives_up():
@@ -67,7 +68,7 @@ class Pinging:
 def pings(
     urls: Iterable[str], warn: Callable[[str], None], may_leave: Callable[[], Callable[[], bool]]
 ) -> Iterator[Pinging]:
-    """The pings of a run; waits for them at the end. ``may_leave``: makes what ends that wait."""
+    """The pings of a run; waits for them at the end. ``may_leave``: makes the end of that wait."""
     pinging = Pinging(urls)
     try:
         yield pinging
@@ -83,17 +84,17 @@ def ping_urls(config: Config, targets: Iterable[str]) -> list[str]:
         try:
             found.append(config.unattended(target).ping)
         except AlbumupError:
-            continue  # the run says so
+            continue  # the run reports the error
     return [url for url in found if url]
 
 
 def host_of(url: str) -> str:
-    """The part of an address that may be shown: the rest of it is as good as a password."""
+    """The part of an address that may be shown: the rest is as good as a password."""
     return urlsplit(url).hostname or ""
 
 
 def fetched(url: str) -> str:
-    """GET a URL; what went wrong, without the URL, "" for nothing."""
+    """GET a URL; return the error in words without the URL, "" for none."""
     from albumup.transfer.http import Http
     from albumup.transfer.values import Peer
 
@@ -110,7 +111,7 @@ def fetched(url: str) -> str:
 
 
 def _without_user(url: str) -> tuple[str, list[tuple[str, str]]]:
-    """A URL without user and password, and the header that says them instead."""
+    """A URL without user and password, and the header that holds them instead."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     if not at:

@@ -1,4 +1,4 @@
-"""The rate of what goes up, by its last seconds."""
+"""The rate of uploads over the last seconds."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ _SECONDS = 10.0
 
 
 class Rate:
-    """Bytes a second over the last ten seconds. A failed try gives its bytes back, and the rate
-    knows."""
+    """Bytes a second over the last ten seconds.
+
+    A failed try takes its bytes back, and the rate takes that into account.
+    """
 
     def __init__(self) -> None:
         self._notes: deque[tuple[float, int]] = deque()
 
     def note(self, now: float, done: int) -> None:
-        """``now``: monotonic seconds; ``done``: bytes."""
+        """Note the progress. ``now``: monotonic seconds; ``done``: bytes so far."""
         if not done:
-            self._notes.clear()  # it has not begun, and begins at its own speed
+            self._notes.clear()  # nothing is done yet; the first bytes set the speed
         self._notes.append((now, done))
         while len(self._notes) > 2 and now - self._notes[0][0] > _SECONDS:
             self._notes.popleft()
 
     def value(self) -> float | None:
-        """None until there is a second to judge by."""
+        """The rate in bytes a second; None before there is a second to judge by."""
         if len(self._notes) < 2:
             return None
         (start, before), (end, after) = self._notes[0], self._notes[-1]

@@ -14,9 +14,10 @@ from albumup.journal.looks import Looks
 class Settling:
     """Two looks at files, ``seconds`` apart.
 
-    A file is settled if it is the same at both, and neither its mtime nor its ctime lies within
-    ``seconds`` before the second. A time in the future, as of a camera's clock or another
-    computer's, says nothing: the other one counts, and whether the looks differ.
+    A file is settled if both looks find it the same, and neither its mtime nor its ctime is within
+    ``seconds`` before the second look. A time in the future says nothing: it may come from a
+    camera's clock, or another computer's. Then the other time counts, and the comparison of both
+    looks.
     """
 
     def __init__(
@@ -30,14 +31,14 @@ class Settling:
         self._seconds, self._clock, self._sleep = seconds, clock, sleep
         self._looks: Looks | None = None
         self.has_seen_young = False
-        """Did the first look find a file that has just changed?"""
+        """Whether the first look has found a file that had just changed."""
 
     def begin(self, journal: Journal) -> None:
         """Begin the first look."""
         self._looks = Looks(journal)
 
     def first(self, path: bytes, info: os.stat_result | None) -> bool:
-        """Note how a file is. ``info`` None: it vanished since its folder was listed; False."""
+        """Note a file's state; return whether it is there. ``info``: None if it has vanished."""
         assert self._looks is not None
         if info is not None:
             self._looks.note(path, info)
@@ -45,11 +46,11 @@ class Settling:
         return info is not None
 
     def wait(self) -> None:
-        """Let the time between both looks pass."""
+        """Wait until it is time for the second look."""
         self._sleep(self._seconds)
 
     def second(self, path: bytes, info: os.stat_result | None) -> bool:
-        """Is a file settled? ``info`` None: it vanished since its folder was listed."""
+        """Whether a file is settled. ``info``: None if it has vanished since the listing."""
         assert self._looks is not None
         if info is None:
             return False
@@ -61,9 +62,9 @@ class Settling:
 
 
 def settling_of(config: Config, target: str, *, is_watched: bool) -> Settling | None:
-    """How a push to ``target`` tells files that are still being written; None: it takes all.
+    """The looks of a push to ``target`` at files that may be incomplete; None: it takes all files.
 
-    ``is_watched``: a person pushes, who knows what is there. Raises ConfigError.
+    ``is_watched``: a person pushes, and knows which files are there. Raises ConfigError.
     """
     seconds = config.unattended(target).stable_for
     return Settling(seconds) if seconds and not is_watched else None

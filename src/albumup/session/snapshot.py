@@ -1,11 +1,10 @@
-"""The snapshot of a running uploader, for the screens of other commands: the file
-``JOURNAL.live``.
+"""The snapshot of a running uploader for other commands' screens: the file ``JOURNAL.live``.
 
-The uploader rewrites the file in place, twice a second. Its size is fixed, so that a disk that
-fills up later does no harm. The head tells the form, the number of the writing, and the length and
-checksum of what follows, so a reader notices a writing that is under way or was cut off. Nothing
-depends on the file: without it, others see the totals of the journal. It is believed only while the
-uploader's lock is held, and by the run's number. It holds no token.
+The uploader rewrites the file in place, twice a second. The file's size is fixed, so a disk that
+fills up later does no harm. The file's head has the form, the number of the writing, and the length
+and checksum of the content. By these a reader notices a writing that is under way or was cut off.
+Nothing depends on the file: without it, others see the totals of the journal. Readers believe it
+only while the uploader's lock is held, and the run's number fits. It holds no token.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ _MARK = b"albumup-live\n\0\0\0"
 _HEAD = Layout(">16sHxxIIQ")
 """Mark, form, length, checksum, number of the writing."""
 ROOM = SIZE - _HEAD.size
-"""Bytes of the content at most."""
+"""The most bytes of the content."""
 SILENT_SECONDS = 10.0
-"""A run that has written none for so long is suspended, or its disk hangs."""
+"""A run without a new snapshot for so many seconds is suspended, or its disk hangs."""
 _LOOKS = 5
 _LOOK_SECONDS = 0.002
-"""A torn snapshot is read again so often, after such a wait."""
+"""A torn snapshot is read again up to _LOOKS times, after a pause of so many seconds."""
 
 
 def _kinds(kind: type[Event]) -> list[type[Event]]:
-    """All kinds of events that a run tells."""
+    """All kinds of events, which are the subclasses of ``kind``."""
     found = kind.__subclasses__()
     return [*found, *(one for below in found for one in _kinds(below))]
 
@@ -52,7 +51,7 @@ _packed = msgspec.msgpack.Encoder()
 
 
 class Reason(Struct, frozen=True):
-    """Why something was not sent, and the next step, or ""."""
+    """Why something was not sent; ``hint``: the next step, or ""."""
 
     exit_code: int
     words: str
@@ -60,7 +59,7 @@ class Reason(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """The end of the run, as ``RunEnd`` has it. ``exit_code``: that of the whole run."""
+    """The end of the run, as in ``RunEnd``. ``exit_code``: of the whole run."""
 
     exit_code: int
     seconds: float
@@ -70,27 +69,27 @@ class Ended(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """A run at one moment. Lists are cut to what fits."""
+    """A run at one moment. Lists are cut to the room."""
 
     pid: int
     run_id: int
     time: float
-    """When this was written: Unix seconds."""
+    """The time of writing, in Unix seconds."""
     progress: Progress
-    """Names of photos may have lost their beginning."""
+    """Names of photos may lack their beginning."""
     albums: list[str]
-    """The names of the albums with work in the run; none where they are too many."""
+    """The names of the albums with work in the run; empty if there are too many."""
     rate: float | None = None
     """Bytes a second."""
     jobs: int = 0
     rate_limit: int | None = None
-    """Likewise; None: no limit."""
+    """Bytes a second; None: no limit."""
     is_draining: bool = False
-    """Nothing new starts."""
+    """Whether nothing new starts."""
     before: dict[int, tuple[int, int]] = {}
     """Album id to the photos and bytes that were on the server before the run."""
     titles: dict[str, str] = {}
-    """The targets as screens call them, by name."""
+    """The targets' titles on screens, by name."""
     heard: int = 0
     """The number of all events of the run so far."""
     events: list[tuple[int, msgspec.Raw]] = []
@@ -98,7 +97,7 @@ class Snapshot(Struct, frozen=True):
     ended: Ended | None = None
 
     def since(self, number: int) -> list[tuple[int, Event]]:
-        """The events after that one, without those of a kind that only another version knows."""
+        """The events after that number, without kinds that only another version knows."""
         found = []
         for own, raw in self.events:
             if own > number and (event := _read_event(raw)) is not None:
@@ -110,8 +109,7 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 
 
 def packed_event(event: Event) -> bytes:
-    """An event as ``Snapshot.events`` has it. Words of a server that cannot be encoded are
-    escaped."""
+    """An event for ``Snapshot.events``. A server's words are escaped if they cannot be encoded."""
     try:
         return _packed.encode(event)
     except UnicodeEncodeError:
@@ -119,7 +117,7 @@ def packed_event(event: Event) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """A value without half surrogate pairs in its texts."""
+    """A value without lone surrogates in its texts."""
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, list | tuple):
@@ -130,7 +128,7 @@ def _plain(value: object) -> object:
 
 
 def is_arrival(event: Event) -> bool:
-    """Is the event one of the many that tell of no trouble: a photo was queued, or got there?"""
+    """Whether an event is one of the many without trouble: a photo was queued, or got there."""
     return isinstance(event, Queued) or (
         isinstance(event, Recorded | Answered) and event.state in DONE
     )
@@ -150,13 +148,13 @@ def _read_event(raw: msgspec.Raw) -> Event | None:
 
 
 class Writer:
-    """Rewrites one file. Raises OSError."""
+    """Rewrites one file. Its methods raise OSError."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
         self._number = time.time_ns()
-        """Those of a later run are higher."""
+        """The number of the last writing; a later run's numbers are higher."""
 
     def write(self, content: bytes) -> None:
         """Write a snapshot of at most ``ROOM`` bytes."""
@@ -170,7 +168,7 @@ class Writer:
         os.pwrite(self._descriptor, head + content, 0)
 
     def _is_in_place(self, descriptor: int) -> bool:
-        """False if somebody removed the file, or put another one in its place."""
+        """Whether the open file is at its path; somebody may have removed or replaced it."""
         try:
             return os.path.samestat(os.lstat(self._path), os.fstat(descriptor))
         except FileNotFoundError:
@@ -183,8 +181,10 @@ class Writer:
 
 
 def _opened(path: str) -> int:
-    """The file, made if it is missing, with all its room. No link is followed, and nothing but a
-    file of our own is written to."""
+    """Open the file, made at full size if it is missing; return the descriptor.
+
+    No link is followed, and only a file of our own is written to.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)
     try:
@@ -208,18 +208,20 @@ def _reserve(descriptor: int) -> None:
 
 
 class Reader:
-    """Looks at a file again and again, and reads what has changed."""
+    """Looks at a file again and again, and reads it when it has changed."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._seen = b""
         self._snapshot: Snapshot | None = None
         self.is_foreign = False
-        """Another version of albumup wrote it, in a form that this one does not know."""
+        """Another version of albumup wrote the file, in a form that this one does not know."""
 
     def look(self) -> Snapshot | None:
-        """The snapshot as it is now; None if there is none that can be read. The same object as
-        before if it has not changed."""
+        """The present snapshot; None if there is none that can be read.
+
+        It is the same object as before if the file has not changed.
+        """
         try:
             for _ in range(_LOOKS):
                 head = _read(self._path, _HEAD.size)
@@ -233,7 +235,7 @@ class Reader:
         return self._snapshot
 
     def _take(self, found: bytes) -> bool:
-        """Take over what was read; False if it is torn."""
+        """Take over a file's content; return False if the content is torn."""
         head, content = found[: _HEAD.size], found[_HEAD.size :]
         if len(head) < _HEAD.size:
             return False

@@ -95,7 +95,7 @@ class Watch:
             self._say_why(snapshot)
         ended = snapshot.ended if snapshot is not None and others.run is None else None
         if ended is not None and last is not None and last.exit is None and self._album_ids:
-            code = ended.exit_code  # its disk was full: the journal does not know
+            code = ended.exit_code  # the journal lacks the code if the disk was full
         run_id = last.id if last is not None else 0
         found = self._audience.watched(Watched(ids, code, run_id, before, ended))
         note_told(self._journal, self._audience.told(lambda: bool(self._leaving.code)))

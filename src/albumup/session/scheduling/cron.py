@@ -10,22 +10,22 @@ from albumup.session.scheduling.schedule import Entry, Installed, Schedule, is_h
 from albumup.session.scheduling.tools import must, run
 
 _NONE = re.compile(r"\bno crontab\b|can't open '[^']*': No such file", re.IGNORECASE)
-"""What crontab -l says where there is none: those of Vixie, Debian, cronie, macOS; busybox."""
+"""The errors of ``crontab -l`` without a crontab: Vixie, Debian, cronie, macOS; busybox."""
 
 
 def text_of(schedule: Schedule) -> str:
-    """What is to be put into a crontab."""
+    """The line for a crontab."""
     return crontab.line_of(schedule).decode()
 
 
 def check() -> None:
-    """Raise LocalError where there is no crontab(1)."""
+    """Raise LocalError if there is no crontab(1)."""
     if not is_here("crontab"):
         raise missing("cron", "there is no crontab command here")
 
 
 def install(schedule: Schedule) -> Installed:
-    """Put the schedule into the crontab, once. Raises LocalError; then the crontab is as it was."""
+    """Put the schedule into the crontab once. Raises LocalError, and then changes nothing."""
     check()
     before, line = _read(), crontab.line_of(schedule)
     former = crontab.lines_of(before, schedule.name)
@@ -39,7 +39,7 @@ def install(schedule: Schedule) -> Installed:
 
 
 def remove(name: str) -> bool:
-    """Take the schedule of that name out; False if there was none. Raises LocalError."""
+    """Remove the schedule ``name``; return False if there was none. Raises LocalError."""
     check()
     before = _read()
     left = crontab.without(before, name)
@@ -53,12 +53,15 @@ def remove(name: str) -> bool:
 
 
 def installed() -> list[Entry]:
-    """The schedules in the crontab. Raises LocalError if there is one that cannot be read."""
+    """The schedules in the crontab. Raises LocalError if the crontab cannot be read."""
     return crontab.entries(_read()) if is_here("crontab") else []
 
 
 def _read() -> bytes:
-    """The crontab; b"" if there is none. One that cannot be read must not be written over."""
+    """The crontab's content; b"" if there is no crontab.
+
+    Raises LocalError if the crontab cannot be read, because then it must not be overwritten.
+    """
     done = run("crontab", "-l")
     if done.code == 0:
         return done.out

@@ -1,7 +1,7 @@
-"""Lines of a crontab: written, found, and taken out again. Every other line stays as it is.
+"""Lines of a crontab: written, found, and removed. Every other line stays as it is.
 
-A schedule is one line, with its name in a comment of the shell at its end, so that it can be moved,
-sorted and switched off (by a # before it) and is still known.
+A schedule is one line, with its name in a shell comment at its end. So it is still known after it
+was moved, sorted, or switched off by a # before it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def line_of(schedule: Schedule) -> bytes:
 def quoted(word: str) -> str:
     """A word for the shell that cron starts.
 
-    Where a percent sign means a newline to cron, a backslash before it is taken away; where it
-    means nothing, the shell takes the backslash away, if it is outside quotes. Some crons also make
-    one of two backslashes, so that none follows another here.
+    Some crons turn a percent sign into a newline, and remove a backslash before it. In others the
+    percent sign means nothing, and the shell removes the backslash, if it is outside quotes. Some
+    crons also join two backslashes, so none follows another here.
     """
     if _PLAIN.fullmatch(word):
         return word
@@ -37,7 +37,7 @@ def quoted(word: str) -> str:
 
 
 def with_line(text: bytes, schedule: Schedule) -> bytes:
-    """A crontab with the schedule in it once: in the place of its first line, else at the end."""
+    """A crontab with the schedule once: at its first line's place, or else at the end."""
     line, is_placed = line_of(schedule), False
     lines: list[bytes] = []
     for one in _lines(text):
@@ -54,12 +54,12 @@ def with_line(text: bytes, schedule: Schedule) -> bytes:
 
 
 def without(text: bytes, name: str) -> bytes:
-    """A crontab without the schedule of that name."""
+    """A crontab without the schedule ``name``."""
     return b"".join(line for line in _lines(text) if _name(line) != name)
 
 
 def lines_of(text: bytes, name: str) -> list[bytes]:
-    """The lines of the schedule of that name: one, unless somebody copied it."""
+    """The lines of the schedule ``name``: one, unless somebody has copied it."""
     return [line for line in _lines(text) if _name(line) == name]
 
 
@@ -69,18 +69,18 @@ def entries(text: bytes) -> list[Entry]:
 
 
 def _lines(text: bytes) -> list[bytes]:
-    """The lines with their newlines; ``bytes.splitlines`` knows other ends of lines, too."""
+    """The lines with their newlines; ``bytes.splitlines`` would also split at other characters."""
     return re.findall(rb"[^\n]*\n|[^\n]+", text)
 
 
 def _name(line: bytes) -> str:
-    """The name of the schedule whose line this is; "" for anybody else's."""
+    """The name of the schedule in this line; "" for any other line."""
     found = _MARKED.search(line)
     return found[1].decode() if found else ""
 
 
 def _entry(name: str, line: bytes) -> Entry:
-    """What a schedule's line says; no words if an edit has made it unreadable."""
+    """The schedule in a line; without words if an edit has made it unreadable."""
     told = _MARKED.sub(b"", line).decode("utf-8", "replace")
     is_on = not told.lstrip().startswith("#")
     try:

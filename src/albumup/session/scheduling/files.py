@@ -22,7 +22,7 @@ def read(path: str) -> bytes | None:
 
 
 def put(files: Mapping[str, bytes | None]) -> None:
-    """Have files by path hold that; None: none is there. Raises LocalError."""
+    """Write files by path; a content of None removes the file. Raises LocalError."""
     for path, content in files.items():
         try:
             if content is None:

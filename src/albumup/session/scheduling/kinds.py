@@ -1,4 +1,4 @@
-"""The kinds of schedulers, and what they have of a journal."""
+"""The kinds of schedulers, and their schedules for a journal."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from albumup.session.scheduling.schedule import Entry, Installed, Schedule
 
 
 class Scheduler(Protocol):
-    """What each kind's module does."""
+    """The interface of each kind's module."""
 
     def text_of(self, schedule: Schedule) -> str:
-        """What it would write, for people to look at or to put there themselves."""
+        """The text that ``install`` would write, for people to read or to install themselves."""
 
     def install(self, schedule: Schedule) -> Installed:
-        """Have the schedule once. Raises LocalError; then nothing has changed."""
+        """Install the schedule once. Raises LocalError, and then changes nothing."""
 
     def remove(self, name: str) -> bool:
-        """Have it no more; False if it was not there. Raises LocalError."""
+        """Remove the schedule ``name``; return False if there was none. Raises LocalError."""
 
     def installed(self) -> list[Entry]:
-        """The schedules that albumup has made. Raises LocalError where they cannot be read."""
+        """The schedules that albumup has made. Raises LocalError if they cannot be read."""
 
 
 def scheduler(kind: str) -> Scheduler:
-    """The module of a kind, of KINDS."""
+    """The module of a kind, one of KINDS."""
     return cast(Scheduler, importlib.import_module(f"albumup.session.scheduling.{kind}"))
 
 
 def installed_for(journal: str) -> tuple[list[Entry], list[str]]:
-    """The schedules of a journal, with those whose journal cannot be told; and what could not be
-    looked at."""
+    """The schedules of a journal, or of an unknown one; and the errors of unreadable schedulers."""
     found: list[Entry] = []
     faults = []
     for kind in KINDS:

@@ -15,12 +15,12 @@ from albumup.session.scheduling.tools import must, run
 
 
 def folder() -> str:
-    """Where the user's agents are."""
+    """The folder of the user's agents."""
     return os.path.expanduser("~/Library/LaunchAgents")
 
 
 def text_of(schedule: Schedule) -> str:
-    """The agent's property list. What it says is appended to a file among the user's logs."""
+    """The agent's property list. Its output is appended to a file among the user's logs."""
     log = os.path.expanduser("~/Library/Logs/albumup.log")
     agent: dict[str, Any] = {
         "Label": schedule.name,
@@ -36,13 +36,13 @@ def text_of(schedule: Schedule) -> str:
 
 
 def check() -> None:
-    """Raise LocalError where there is no launchd."""
+    """Raise LocalError if there is no launchd."""
     if not is_here("launchctl"):
         raise missing("launchd", "there is no launchctl command here")
 
 
 def install(schedule: Schedule) -> Installed:
-    """Write the agent and load it. Raises LocalError; then all is as it was."""
+    """Write the agent and load it. Raises LocalError, and then undoes all of it."""
     check()
     path, new = _path(schedule.name), text_of(schedule).encode()
     before = files.read(path)

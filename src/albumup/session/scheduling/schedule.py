@@ -1,4 +1,4 @@
-"""A command of albumup that runs regularly, and where it may be run from."""
+"""A command of albumup that runs regularly, with the environment that it needs."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from albumup.errors import LocalError, UsageError
 from albumup.session.scheduling import COMMANDS, KINDS
 
 MARK = "albumup-"
-"""The beginning of the names of schedules."""
+"""The beginning of all schedules' names."""
 
 
 class Schedule(Struct, frozen=True):
     """A command that runs regularly. Paths are absolute."""
 
     command: tuple[str, ...]
-    """The command and its words, as ``("push", "/home/anna/Pictures")``."""
+    """The command and its words, such as ``("push", "/home/anna/Pictures")``."""
     journal: str
     config: str
-    """"": there is no config file, so that the usual place is looked at."""
+    """"" if there is no config file, so each run looks at the usual place."""
     program: tuple[str, ...]
-    """What starts albumup."""
+    """The words that start albumup."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables that a scheduler does not have, and that say where files are."""
+    """Variables with places of files, which a scheduler would not have."""
 
     @property
     def name(self) -> str:
-        """The schedule's name: the same for the same command and journal."""
+        """The schedule's name, always the same for the same command and journal."""
         whole = "\0".join((self.journal, *self.command))
         digest = sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()
         return f"{MARK}{self.command[0]}-{digest[:8]}"
@@ -51,8 +51,10 @@ class Schedule(Struct, frozen=True):
 
     @property
     def minutes(self) -> list[int]:
-        """The minutes of an hour at which it runs, which are others for other people: a server
-        would not like to hear from all of them at once."""
+        """The minutes of an hour at which the command runs.
+
+        They differ from user to user, so that not all users' uploads reach a server at once.
+        """
         digest = sha256(f"{os.getuid()} {self.name}".encode()).digest()
         return list(range(int.from_bytes(digest[:4]) % self.every, 60, self.every))
 
@@ -71,17 +73,17 @@ class Entry(Struct, frozen=True):
     """A schedule that is installed."""
 
     kind: str
-    """cron, systemd or launchd."""
+    """One of KINDS: cron, systemd or launchd."""
     name: str
     words: Sequence[str]
-    """Its whole command line; empty where an edit has made it unreadable."""
+    """The whole command line; empty if an edit has made it unreadable."""
     when: str = ""
-    """When it runs, in the scheduler's own words."""
+    """The times of its runs, in the scheduler's own words."""
     is_on: bool = True
 
     @property
     def journal(self) -> str:
-        """The journal that it names; "" where that cannot be told."""
+        """The journal that the schedule names; "" if the command line does not tell."""
         return self._after("--journal")
 
     @property
@@ -98,20 +100,22 @@ class Entry(Struct, frozen=True):
 
 
 class Installed(Struct, frozen=True):
-    """What installing a schedule came to."""
+    """The result of an installation."""
 
     entry: Schedule
     former: str | None = None
-    """What stood in its place, if that was something else."""
+    """The schedule that was replaced, if it was another one."""
     was_there: bool = False
-    """It was installed before, just so."""
+    """The same schedule was installed before."""
     notes: Sequence[str] = ()
-    """What else is to be known."""
+    """Further facts for the user, a sentence each."""
 
 
 def program_of(argv0: str) -> tuple[str, ...]:
-    """What starts this albumup at any time: its script if that is on the disk, else its
-    interpreter. ``argv0``: what it was started as."""
+    """The words that start this albumup at any time: its script, or else its interpreter.
+
+    ``argv0``: the name by which this process was started.
+    """
     beside = os.path.join(os.path.dirname(sys.executable), "albumup")
     for script in (os.path.abspath(argv0), beside):
         is_named = os.path.basename(script) == "albumup"
@@ -121,19 +125,21 @@ def program_of(argv0: str) -> tuple[str, ...]:
 
 
 def environment_of(*, has_config: bool) -> dict[str, str]:
-    """The variables to carry over: those that say where the inbox is, and the config file, as long
-    as there is none. A scheduler has neither."""
+    """The variables to carry over, because a scheduler has none of them.
+
+    They tell the place of the inbox and, while there is no config file, the place of that.
+    """
     wanted = ["XDG_DATA_HOME"] if has_config else ["XDG_DATA_HOME", "XDG_CONFIG_HOME"]
     found = {name: os.environ.get(name, "") for name in wanted}
     return {name: path for name, path in found.items() if os.path.isabs(path)}
 
 
 def missing(kind: str, words: str) -> LocalError:
-    """The error that this kind of scheduler cannot be had here; it names the others."""
+    """The error for a kind of scheduler that is not here; it names the other kinds."""
     others = " or ".join(f"albumup schedule {one}" for one in KINDS if one != kind)
     return LocalError(f"{words}, so nothing was changed", f"{others}; by hand: man albumup-cron")
 
 
 def is_here(tool: str) -> bool:
-    """Is there such a program on PATH?"""
+    """Whether PATH has the program."""
     return shutil.which(tool) is not None

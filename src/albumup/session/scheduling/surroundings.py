@@ -1,4 +1,4 @@
-"""What your shell has and a scheduler has not: programs on its PATH, and variables."""
+"""The parts of a shell that schedulers lack: programs on its PATH, and variables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PATHS = {
     "systemd": "/usr/local/bin:/usr/bin:/bin",
     "launchd": "/usr/bin:/bin:/usr/sbin:/sbin",
 }
-"""Where each kind looks for programs, unless it was told otherwise."""
+"""The folders where each kind of scheduler looks for programs by default."""
 _VARIABLES = (
     *("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
@@ -22,8 +22,11 @@ _VARIABLES = (
 
 
 def lacking(kind: str, config: Config, targets: Collection[str]) -> Iterator[str]:
-    """A sentence for each program of the config that is found here and not by a scheduler of that
-    kind, and for variables that lead to servers. Raises ConfigError."""
+    """Sentences about programs and variables that a scheduler of this kind would lack.
+
+    The programs are in the config, and found here; the variables lead to servers. Raises
+    ConfigError.
+    """
     for program in dict.fromkeys(_programs(config, targets)):
         if shutil.which(program, path=_PATHS[kind]) is None and (here := shutil.which(program)):
             yield f"{kind} does not find {program}, whose PATH is short: name it as {here}"
@@ -34,7 +37,7 @@ def lacking(kind: str, config: Config, targets: Collection[str]) -> Iterator[str
 
 
 def _programs(config: Config, targets: Collection[str]) -> Iterator[str]:
-    """The programs that a run of these targets starts."""
+    """The programs that a run with these targets starts."""
     for name in targets:
         table = config.targets.get(name)
         command = table.settings.get("token_command") if table is not None else None

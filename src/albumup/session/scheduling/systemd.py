@@ -16,29 +16,29 @@ _CTL = ("systemctl", "--user")
 
 
 def folder() -> str:
-    """Where the user's units are."""
+    """The folder of the user's units."""
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return os.path.join(config, "systemd", "user")
 
 
 def text_of(schedule: Schedule) -> str:
-    """Both units, each below the path of its file."""
+    """Both units, each below its file's path."""
     texts = _files(schedule)
     return "\n".join(f"# {path}\n{text.decode()}" for path, text in texts.items())
 
 
 def check() -> None:
-    """Raise LocalError where the user has no systemd that runs timers."""
+    """Raise LocalError if the user has no systemd that runs timers."""
     if not is_here("systemctl"):
         raise missing("systemd", "there is no systemctl command here")
-    # It fails unless it reaches the manager.
+    # This fails if it cannot reach the manager.
     done = run(*_CTL, "show", "--property=Version")
     if done.code != 0:
         raise missing("systemd", f"no systemd of this user answers ({done.said})")
 
 
 def install(schedule: Schedule) -> Installed:
-    """Write the units and start the timer. Raises LocalError; then all is as it was."""
+    """Write the units and start the timer. Raises LocalError, and then undoes all of it."""
     check()
     new = _files(schedule)
     before: dict[str, bytes | None] = {path: files.read(path) for path in new}
@@ -98,7 +98,7 @@ def _paths(name: str) -> tuple[str, str]:
 
 
 def _undo(name: str, before: dict[str, bytes | None]) -> None:
-    """Have all as it was: what was there before is read again, what was not is gone."""
+    """Restore the former files, remove the new ones, and have systemd read them again."""
     is_new = None in before.values()
     with suppress(LocalError):
         if is_new:
@@ -108,7 +108,7 @@ def _undo(name: str, before: dict[str, bytes | None]) -> None:
 
 
 def _notes() -> Iterator[str]:
-    """Timers of a user stop with the last session, unless the user lingers."""
+    """A note that a user's timers stop with the last session, unless the user lingers."""
     if not is_here("loginctl"):
         return
     with suppress(LocalError, OSError, KeyError):

@@ -1,4 +1,4 @@
-"""Targets that a scheduler cannot send to: their tokens are in variables of a shell."""
+"""Finds targets that a scheduler cannot send to: only a shell's variable has their token."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def targets_of(
     albums: Sequence[str],
     target: str | None,
 ) -> list[str]:
-    """The targets that ``resume`` or ``retry-failed`` uses: those of the albums that are named, and
-    without names those of all albums, and the default one, which the next push goes to.
+    """The targets that ``resume`` or ``retry-failed`` uses, for the named albums, or else for all.
 
-    Raises UsageError for an unknown album, or a target without one.
+    Without names the default target is among them, because the next push goes there. Raises
+    UsageError for an unknown album, or for a target without one.
     """
     known = reading.albums(connection) if connection is not None else []
     found = [where for _, where in chosen(known, albums, target)]
@@ -35,14 +35,13 @@ def targets_of(
 
 
 def check(connection: sqlite3.Connection | None, config: Config, targets: Iterable[str]) -> None:
-    """Raise ConfigError for the first target whose token is in a variable, which a scheduler does
-    not have."""
+    """Raise ConfigError for the first target whose token only a shell's variable has."""
     kept = kept_in(connection)
     for name in targets:
         try:
             table = table_of(name, config, kept)
         except AlbumupError:
-            continue  # of a target that is gone every run says so
+            continue  # every run reports a target that is gone
         if table is None or (variable := table.settings.get("token_env")) is None:
             continue
         raise ConfigError(

@@ -10,11 +10,11 @@ from msgspec import Struct
 from albumup.errors import LocalError
 
 _LIMIT = 60.0
-"""Seconds that such a program may take."""
+"""The most seconds that such a program may take."""
 
 
 class Ran(Struct, frozen=True):
-    """How a program ended. ``said``: what it said of it, in a line."""
+    """The end of a program. ``said``: its error output, in a line."""
 
     code: int
     out: bytes
@@ -38,7 +38,7 @@ def run(*words: str, stdin: bytes = b"") -> Ran:
 
 
 def must(*words: str, stdin: bytes = b"") -> Ran:
-    """``run``; raises LocalError, with what the program said, also if it fails."""
+    """``run`` a program. Raises LocalError, with the program's words, also if it fails."""
     done = run(*words, stdin=stdin)
     if done.code != 0:
         raise LocalError(f"{' '.join(words)}: {done.said}")

@@ -1,4 +1,4 @@
-"""The units of a schedule for systemd: a service that runs it, and a timer that starts that."""
+"""The units of a schedule for systemd: a service that runs it, and the service's timer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from albumup.session.scheduling.schedule import Schedule
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 _ENV = "/usr/bin/env"
 _UNFIT = set("'\"\\$")
-"""What systemd takes in no path of a program, or (the last one) cannot have escaped there."""
+"""Characters that systemd refuses in a program's path; the last one cannot be escaped there."""
 
 
 def service_of(schedule: Schedule) -> str:
-    """The service. Exit status 75, "try again later", is no failure: the next run tries again."""
+    """The service unit. Exit status 75, "try again later", is no failure for systemd."""
     carried = "".join(
         f"Environment={quoted(f'{name}={text}', is_command=False)}\n"
         for name, text in schedule.environment.items()
@@ -33,8 +33,10 @@ def service_of(schedule: Schedule) -> str:
 
 
 def timer_of(schedule: Schedule) -> str:
-    """The timer, which makes up for a run that was due while the computer was off. A fifth of the
-    time between two runs is left to chance."""
+    """The timer unit; it makes up for runs that were due while the computer was off.
+
+    A fifth of the time between two runs is left to chance.
+    """
     minutes = ",".join(map(str, schedule.minutes))
     return (
         "[Unit]\n"
@@ -52,7 +54,7 @@ def timer_of(schedule: Schedule) -> str:
 
 
 def quoted(word: str, *, is_command: bool = True) -> str:
-    """A word of a unit. ``is_command``: of ExecStart, where a dollar sign means a variable."""
+    """A word of a unit. ``is_command``: it stands in ExecStart, where $ begins a variable."""
     if _PLAIN.fullmatch(word):
         return word
     text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
@@ -62,7 +64,7 @@ def quoted(word: str, *, is_command: bool = True) -> str:
 
 
 def words_of(service: str) -> list[str]:
-    """The command line in a service; none if an edit has made it unreadable."""
+    """The command line in a service unit; empty if an edit has made it unreadable."""
     found = re.search(r"^ExecStart=(.*)$", service, re.MULTILINE)
     if found is None:
         return []
@@ -73,12 +75,12 @@ def words_of(service: str) -> list[str]:
 
 
 def when_of(timer: str) -> str:
-    """When a timer starts its service, in systemd's own words."""
+    """The times of a timer's runs, in systemd's own words."""
     return ", ".join(re.findall(r"^OnCalendar=(.+)$", timer, re.MULTILINE))
 
 
 def _command(schedule: Schedule) -> str:
-    """ExecStart: systemd refuses some programs by their paths, and env(1) starts them."""
+    """The value of ExecStart: env(1) starts programs whose paths systemd refuses."""
     program = schedule.program[0]
     words = [_ENV, *schedule.words] if set(program) & _UNFIT else schedule.words
     return " ".join(map(quoted, words))
