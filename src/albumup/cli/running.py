@@ -54,15 +54,18 @@ def given_up_in(now: Snapshot, target: str, clock: float) -> float | None:
     return None if found is None else found.gives_up - (clock - now.time)
 
 
+def _rounded(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
 def as_json(now: Snapshot) -> dict[str, object]:
     """The keys of ``uploader`` in ``--json`` that come from the snapshot."""
-    left = seconds_left(now)
     return {
         "seen": utc(now.time),
-        "rate": None if now.rate is None else round(now.rate),
+        "rate": _rounded(now.rate),
         "rate_limit": now.rate_limit,
         "jobs": now.jobs,
-        "seconds_left": None if left is None else round(left),
+        "seconds_left": _rounded(seconds_left(now)),
         "stopping": now.is_draining,
         "uploads": [
             {"name": text_of(one.name), "size": one.size, "sent": one.moved}

@@ -98,13 +98,16 @@ class Http:
         import requests
 
         proxy = None if self._peer.direct else proxy_for(url)
-        self._proxy_headers.update(proxy.headers if proxy else {})
+        proxies = {}
+        if proxy is not None:
+            proxies[urlsplit(url).scheme] = proxy.url
+            self._proxy_headers.update(proxy.headers)
         try:
             response = self._session.request(
                 method,
                 url,
                 json=json,
-                proxies={urlsplit(url).scheme: proxy.url} if proxy else {},
+                proxies=proxies,
                 headers=headers,
                 auth=None if shows_token else _as_is,
                 timeout=(connects_within, self._peer.timeout + more_seconds),

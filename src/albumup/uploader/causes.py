@@ -59,13 +59,12 @@ class Causes:
         now = summary_of(journal, album_id)
         before = notices.last_settled(journal, album_id)
         upstream = self._queue.upstream_of(album_id)
-        message = replace(
-            _of_albums([now]),
-            title=upstream.target.title if upstream is not None else "",
-            exit=3 if now.is_wanting else 0,
-            words=f"{now.album.name}: {_settled(now, upstream)}",
-            command=retry_command(journal, now) if now.is_wanting else "",
-        )
+        words = f"{now.album.name}: {_settled(now, upstream)}"
+        message = replace(_of_albums([now]), words=words, exit=0)
+        if upstream is not None:
+            message = replace(message, title=upstream.target.title)
+        if now.is_wanting:
+            message = replace(message, exit=3, command=retry_command(journal, now))
         if before is None or before.counts != message.counts:
             target = now.album.target
             self._owe(journal, Cause.SETTLED, message, album_id=album_id, target=target)
