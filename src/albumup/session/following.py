@@ -52,10 +52,7 @@ class Follower:
         found = run
         while True:
             if self._signals:
-                audience.end_show()
-                code = 128 + self._signals[0]
-                audience.say(Left(run.pid, code))
-                return code
+                return self._leave(run)
             if change is not None and are_seen(journal, change.ids):
                 audience.say(TakenOver(run.pid, change.value))
                 change = None
@@ -85,6 +82,13 @@ class Follower:
             return None
         ended = last.ended if last is not None else None
         return audience.followed(found.exit or 0 if unfinished else None, ended)
+
+    def _leave(self, run: runs.Run) -> int:
+        """Leave the run to its process after a signal; the exit code."""
+        self._audience.end_show()
+        code = 128 + self._signals[0]
+        self._audience.say(Left(run.pid, code))
+        return code
 
     def _counted_before(self) -> dict[int, tuple[int, int]]:
         """Of each album, the photos that were done before this command, and the bytes until now."""
