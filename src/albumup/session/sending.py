@@ -251,11 +251,7 @@ class Session:
             if thread.has_begun and not has_begun:
                 has_begun = True
                 self.audience.begun()
-            while heard < len(self._signals):
-                self._stop(thread, self._signals[heard], again=heard > 0)
-                heard += 1
-            if heard > 1 and time.monotonic() > self._leave_by + _CUT_SECONDS:
-                self._leave()
+            heard = self._heed(thread, heard)
             self._hear(thread, live)
             self._notifying.turn(thread.change)
             if (shown := thread.shown) is not None and shown.albums:
@@ -318,6 +314,15 @@ class Session:
 
     def _rebuild(self, definition: str, present: Target) -> Target | None:
         return rebuild(definition, present, self.configs.config)
+
+    def _heed(self, thread: EngineThread, heard: int) -> int:
+        """Act on the signals that came after the first ``heard``; return the number of all."""
+        for number in self._signals[heard:]:
+            self._stop(thread, number, again=heard > 0)
+            heard += 1
+        if heard > 1 and time.monotonic() > self._leave_by + _CUT_SECONDS:
+            self._leave()
+        return heard
 
     def _stop(self, thread: EngineThread, number: int, *, again: bool) -> None:
         self.audience.heard(number)
