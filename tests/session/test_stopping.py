@@ -155,6 +155,25 @@ def test_what_finishes_is_waited_for_without_an_end_and_named_once(
     assert 40 < len(looks) < 60, "a look reads all of an album's photos"
 
 
+def test_how_long_it_takes_is_told_as_far_as_the_uploader_shows_it(
+    uploader: Uploader, trip: int, more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from albumup.journal import flight
+    from albumup.journal.flight import Upload
+    from albumup.session.snapshot import Snapshot, Writer, packed
+    from albumup.uploader.events import Progress
+    from albumup.uploader.events import Upload as Shown
+
+    monkeypatch.setattr(flight, "in_flight", lambda *_: [Upload(b"/trip/IMG_1.MOV", 4_000)])
+    shown = (Shown(b"IMG_1.MOV", 4_000, 1_000, trip), None, Shown(b"B.MOV", 9_000, 0, more))
+    progress = Progress(0, 2, 1_000, 13_000, True, 0, 0, shown, ())
+    writer = Writer(uploader.journal.path + ".live")
+    writer.write(packed(Snapshot(4121, uploader.run_id, 0.0, progress, [], rate=100.0)))
+    waits = [uploader.nothing] * 30
+    uploader.stop(["trip"], uploader.sees, *waits, uploader.lets_go(trip))
+    assert [told.seconds for told in uploader.told if isinstance(told, Finishing)] == [30.0]
+
+
 def test_an_uploader_that_dies_has_let_go(uploader: Uploader) -> None:
     stops = uploader.stop(["trip"], uploader.nothing, uploader.lock.release)
     assert (fates(stops), stops.pid) == ([Fate.STOPPED], 4121)

@@ -10,7 +10,7 @@ from albumup.cli.albums import opened
 from albumup.cli.app import App
 from albumup.cli.endings import resume_command
 from albumup.cli.escaping import escape
-from albumup.cli.figures import counted, size
+from albumup.cli.figures import counted, size, span
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
 from albumup.config.file import shown
@@ -64,9 +64,10 @@ def _nothing_to_stop(app: App) -> int:
 
 def _sentence(told: Told, command: str, *, is_now: bool) -> str:
     match told:
-        case Finishing(uploads):
+        case Finishing(uploads, seconds):
             cut = "" if is_now else f" To cut: {command} --now"
-            return f"Waiting until {_named(uploads)} in flight has ended.{cut}"
+            about = f", in about {span(seconds)}" if seconds and seconds >= 1 else ""
+            return f"Waiting until {_named(uploads)} in flight has ended{about}.{cut}"
         case Unheard(pid):
             return f"Process {pid} has not answered yet. It is waited for; Ctrl-C leaves it at that"
         case Leaving(pid, code):

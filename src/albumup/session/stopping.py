@@ -19,6 +19,7 @@ from albumup.journal.lock import is_locked
 from albumup.journal.opening import paths_of
 from albumup.journal.rows import Album
 from albumup.journal.summary import RunSummary, run_summary_of, summary_of
+from albumup.session.snapshot import Reader
 
 _POLL = 0.1
 _PATIENCE = 1.0
@@ -66,9 +67,11 @@ class Stops(Struct, frozen=True):
 
 
 class Finishing(Struct, frozen=True):
-    """The uploader takes the time to finish these."""
+    """The uploader takes the time to finish these. ``seconds``: how long that takes at the present
+    rate; None if that is not known."""
 
     uploads: Sequence[Upload]
+    seconds: float | None = None
 
 
 class Unheard(Struct, frozen=True):
@@ -135,7 +138,8 @@ class Stopping:
     signals: Sequence[int] = ()
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    _told: set[Told] = field(default_factory=set)
+    _told: set[Sequence[Upload]] = field(default_factory=set)
+    """The uploads that were waited for at each time when that was said; none: for an answer."""
     _say_at: float = 0.0
     """When to say again what is waited for, by ``clock``."""
 
@@ -192,12 +196,23 @@ class Stopping:
 
     def _say(self, given: Order, run: runs.Run, *, is_seen: bool) -> None:
         """Say what is waited for, once each."""
-        told: Told = Unheard(run.pid)
+        uploads = tuple(flight.in_flight(self.journal, given.albums)) if is_seen else ()
+        if uploads in self._told or (is_seen and not uploads):
+            return
+        self._told.add(uploads)
         if is_seen:
-            told = Finishing(tuple(flight.in_flight(self.journal, given.albums)))
-        if told not in self._told and told != Finishing(()):
-            self._told.add(told)
-            self.tell(told)
+            self.tell(Finishing(uploads, self._seconds_left(given, run)))
+        else:
+            self.tell(Unheard(run.pid))
+
+    def _seconds_left(self, given: Order, run: runs.Run) -> float | None:
+        """How long what is in flight takes at the present rate, as far as the uploader shows it."""
+        now = Reader(paths_of(self.journal.path)["live"]).look()
+        if now is None or now.run_id != run.id or not now.rate:
+            return None
+        uploads = [one for one in now.progress.uploads if one and one.album_id in given.albums]
+        left = sum(one.size - one.moved for one in uploads)
+        return left / now.rate if uploads else None
 
     # The end.
 
