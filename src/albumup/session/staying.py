@@ -1,4 +1,4 @@
-"""What ends an uploader in the background on this computer, or holds it up: a logout, sleep.
+"""What ends an uploader in the background on this computer, or delays it: a logout, sleep.
 
 Sources: logind.conf(5), systemd.exec(5), loginctl(1), file-hierarchy(7), sysfs.
 """
@@ -16,14 +16,14 @@ from enum import Enum
 from msgspec import Struct
 
 _FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib")
-"""The folders of systemd's configuration, the one that wins first."""
+"""The folders of systemd's configuration; an earlier one wins."""
 _TRUE = frozenset({"1", "yes", "y", "true", "t", "on"})
 _UNDER_MANAGER = re.compile(r"/user@\d+\.service(?:/|$)", re.MULTILINE)
 _IN_SESSION = re.compile(r"/session-[^/]+\.scope(?:/|$)", re.MULTILINE)
 
 
 class System(Enum):
-    """What starts programs regularly here."""
+    """The kinds of schedulers, one of which a computer may have."""
 
     SYSTEMD = "systemd"
     LAUNCHD = "launchd"
@@ -31,25 +31,25 @@ class System(Enum):
 
 
 class Logout(Enum):
-    """Why a logout ends what runs in the background."""
+    """Why a logout ends a process in the background."""
 
     KILLS = "logind kills what a session leaves behind"
     STOPS_MANAGER = "it belongs to the user's manager, which ends with the last session"
 
 
 class Machine(Struct, frozen=True):
-    """What matters here to a process in the background."""
+    """The facts about a computer that matter to a process in the background."""
 
     system: System | None
-    """What could start it again after a reboot; None: nothing here."""
+    """The scheduler that could start the process again after a reboot; None: there is none."""
     logout: Logout | None
     lingers: bool
-    """The user's manager goes on after the last logout."""
+    """Whether the user's manager goes on after the last logout."""
     may_sleep: bool
 
 
 def this_user() -> str:
-    """The name of the user whose process this is; the number where there is no name."""
+    """The name of this process's user; the user's number if there is no name."""
     import pwd
 
     try:
@@ -59,7 +59,7 @@ def this_user() -> str:
 
 
 def goes_on(journal: str) -> bool:
-    """Is a command scheduled that goes on with all that waits in a journal?"""
+    """Whether a schedule goes on with everything that waits in a journal."""
     from albumup.session.scheduling.kinds import installed_for
 
     found, _ = installed_for(journal)
@@ -72,8 +72,10 @@ def look(
     platform: str = sys.platform,
     which: Callable[[str], str | None] = shutil.which,
 ) -> Machine:
-    """What this computer does to this process. ``user``: the user's name. What cannot be read does
-    not matter."""
+    """Look what this computer does to this process.
+
+    ``user``: the user's name. Files that cannot be read count as empty.
+    """
     if platform == "darwin":
         return Machine(System.LAUNCHD, None, False, True)
     if not os.path.isdir(os.path.join(root, "run/systemd/system")):  # sd_booted(3)
@@ -89,12 +91,12 @@ def look(
 
 
 def _kills(user: str, root: str) -> bool:
-    """Does logind kill the processes of this user's session at its end?"""
+    """Whether logind kills the processes of this user's session at its end."""
     found = {"KillUserProcesses": "no", "KillOnlyUsers": "", "KillExcludeUsers": "root"}
     for file in _files(root):
         for line in _text(file).splitlines():
             key, _, value = line.partition("=")
-            # The default of a build stands in its main file, as a comment.
+            # A build's default stands as a comment in its main file.
             if key.strip() == "#KillUserProcesses" and file.endswith("logind.conf"):
                 found["KillUserProcesses"] = value.strip()
             if key.strip() in found:
@@ -105,7 +107,7 @@ def _kills(user: str, root: str) -> bool:
 
 
 def _files(root: str) -> Iterator[str]:
-    """The files of logind's configuration: what stands in a later one wins."""
+    """The files of logind's configuration; a setting in a later file wins."""
     mains = (os.path.join(root, folder, "systemd/logind.conf") for folder in _FOLDERS)
     yield from [main for main in mains if os.path.exists(main)][:1]
     dropped: dict[str, str] = {}
@@ -117,7 +119,7 @@ def _files(root: str) -> Iterator[str]:
 
 
 def _has_battery(root: str) -> bool:
-    """Is it a computer that is carried about? One that is not is hardly ever asleep."""
+    """Whether the computer has a battery; others hardly ever sleep."""
     supplies = os.path.join(glob.escape(root), "sys/class/power_supply/*")
     return any(
         _text(os.path.join(one, "type")).strip() == "Battery"

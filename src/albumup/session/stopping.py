@@ -1,5 +1,7 @@
-"""Stops albums: puts them on hold, and waits until the uploader has let go of them. Nobody is
-signalled: a process id may be another program's by now."""
+"""Stops albums: puts them on hold, and waits until the uploader has let go of them.
+
+No process gets a signal, because its id may belong to another program by now.
+"""
 
 from __future__ import annotations
 
@@ -23,34 +25,34 @@ from albumup.session.snapshot import Reader
 
 _POLL = 0.1
 _PATIENCE = 1.0
-"""Seconds after which it is said what is waited for."""
+"""Seconds after which the user is told of the wait."""
 _LOOK = 2.0
-"""Seconds between two looks at what is in flight: in a large journal they take a while."""
+"""Seconds between two looks at uploads in flight, which take time in a large journal."""
 _ANSWER_SECONDS = 60.0
 """The longest wait for an uploader that does not take an instruction over."""
 _END_SECONDS = 10.0
-"""The longest wait for the end of an uploader that has no album left."""
+"""The longest wait for the end of an uploader without albums."""
 
 
 class Fate(Enum):
-    """What became of an album that was to stop."""
+    """The fate of an album that was to stop."""
 
     STOPPED = "stopped"
-    """An uploader was at it, and has let go of it."""
+    """An uploader was at work on the album, and has let go of it."""
     WAITS = "waits"
-    """No uploader was at it; it was put on hold."""
+    """No uploader was at work on the album; it was put on hold."""
     WAITED = "waited"
-    """It was on hold before."""
+    """The album was on hold before."""
     FINISHED = "finished"
-    """What was in flight was all that was left of it."""
+    """The uploads in flight were all that was left of the album."""
     SETTLED = "settled"
-    """Nothing of it was left to stop."""
+    """Nothing of the album was left to stop."""
     RESUMED = "resumed"
-    """Somebody has handed it over again meanwhile."""
+    """Another command has handed the album over again meanwhile."""
 
 
 class Stopped(Struct, frozen=True):
-    """What became of an album: its sums since the run began, and the uploads that were cut."""
+    """An album's fate, its sums since the run began, and its uploads that were cut."""
 
     fate: Fate
     found: RunSummary
@@ -58,8 +60,10 @@ class Stopped(Struct, frozen=True):
 
 
 class Stops(Struct, frozen=True):
-    """How it came out. ``pid``: the uploader's process, None if there is none; it ``goes_on`` with
-    these albums."""
+    """The result of ``stop``.
+
+    ``pid``: the uploader's process, None if there is none; it ``goes_on`` with these albums.
+    """
 
     albums: Sequence[Stopped]
     pid: int | None = None
@@ -67,8 +71,10 @@ class Stops(Struct, frozen=True):
 
 
 class Finishing(Struct, frozen=True):
-    """The uploader takes the time to finish these. ``seconds``: how long that takes at the present
-    rate; None if that is not known."""
+    """The uploader takes the time to finish these uploads.
+
+    ``seconds``: the time that this takes at the present rate; None if it is unknown.
+    """
 
     uploads: Sequence[Upload]
     seconds: float | None = None
@@ -81,7 +87,7 @@ class Unheard(Struct, frozen=True):
 
 
 class Leaving(Struct, frozen=True):
-    """A signal ended the wait for process ``pid``; the exit code."""
+    """A signal ended the wait for process ``pid``. ``code``: the exit code."""
 
     pid: int
     code: int
@@ -91,7 +97,7 @@ Told = Finishing | Unheard | Leaving
 
 
 class Left(Exception):
-    """A signal came while the uploader was waited for."""
+    """A signal came during the wait for the uploader. ``code``: the exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -99,22 +105,24 @@ class Left(Exception):
 
 
 class Order(Struct, frozen=True):
-    """What was asked of the run that is on. ``run`` None: there is none."""
+    """An order to stop albums, as journaled. ``run``: the run that is on, if any."""
 
     unfinished: frozenset[int]
-    """The albums that were put on hold."""
+    """The ids of the albums that were put on hold."""
     run: runs.Run | None
     ids: Sequence[int]
-    """Instructions."""
+    """The ids of the instructions."""
     albums: frozenset[int]
-    """Those in the run's scope that are to leave it."""
+    """The ids of the albums that are to leave the run's scope."""
     at: float
-    """Unix seconds."""
+    """The time of the instructions, in Unix seconds."""
 
 
 def order(journal: Journal, albums: Sequence[Album], *, is_now: bool = False) -> Order:
-    """Put albums on hold, and have the run that is on let go of them, all in one transaction.
-    ``is_now``: it cuts what is in flight."""
+    """Put albums on hold, and tell the run that is on to let go of them, in one transaction.
+
+    ``is_now``: the run cuts the uploads in flight.
+    """
     with journal.transaction():
         unfinished = frozenset(one.id for one in albums if runs.is_unfinished(journal, one.id))
         runs.hold(journal, unfinished, True)
@@ -129,7 +137,7 @@ def order(journal: Journal, albums: Sequence[Album], *, is_now: bool = False) ->
 
 @dataclass(slots=True)
 class Stopping:
-    """One ``albumup stop``. ``is_now``: what is in flight is cut. ``signals``: those that came."""
+    """One ``albumup stop``. ``is_now``: cut uploads in flight. ``signals``: those that came."""
 
     journal: Journal
     albums: Sequence[Album]
@@ -139,15 +147,15 @@ class Stopping:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _told: set[Sequence[Upload]] = field(default_factory=set)
-    """The uploads that were waited for at each time when that was said; none: for an answer."""
+    """The uploads of each message about the wait; () for the wait for an answer."""
     _say_at: float = 0.0
-    """When to say again what is waited for, by ``clock``."""
+    """The time of the next message about the wait, by ``clock``."""
 
     def stop(self) -> Stops:
-        """Put the albums on hold, and wait until no uploader is at them.
+        """Put the albums on hold, and wait until no uploader is at work on them.
 
-        Raises Left if a signal ends the wait, TryLater if the uploader does not answer: the albums
-        are on hold all the same, and an uploader that lives lets go of them.
+        Raises Left if a signal ends the wait, TryLater if the uploader does not answer. Even then
+        the albums are on hold, and a living uploader lets go of them.
         """
         given = order(self.journal, self.albums, is_now=self.is_now)
         run = given.run if self._is_locked() else None  # a dead run has let go already
@@ -164,7 +172,7 @@ class Stopping:
     # Waiting.
 
     def _wait(self, given: Order, run: runs.Run) -> None:
-        """Wait until the run has let go of the albums, or is over. Raises Left, TryLater."""
+        """Wait until the run has let go of the albums, or has ended. Raises Left, TryLater."""
         began = self.clock()
         while self._is_on(run):
             lasted = self.clock() - began
@@ -184,18 +192,18 @@ class Stopping:
             self.sleep(_POLL)
 
     def _has(self, given: Order, run: runs.Run) -> bool:
-        """Has the run not let go of an album that is still to stop?"""
+        """Whether the run still has an album that is to stop."""
         scope = given.albums.intersection(runs.scope(self.journal, run.id))
         return any(album.held and album.id in scope for album in runs.albums(self.journal))
 
     def _wait_for_end(self, run: runs.Run) -> None:
-        """A run that has no album left ends by itself."""
+        """Wait for the end of the run if it has no album left, because it then ends by itself."""
         until = self.clock() + _END_SECONDS
         while not runs.scope(self.journal, run.id) and self._is_on(run) and self.clock() < until:
             self.sleep(_POLL)
 
     def _say(self, given: Order, run: runs.Run, *, is_seen: bool) -> None:
-        """Say what is waited for, once each."""
+        """Say what the wait is for; the same message only once."""
         uploads = tuple(flight.in_flight(self.journal, given.albums)) if is_seen else ()
         if uploads in self._told or (is_seen and not uploads):
             return
@@ -206,7 +214,7 @@ class Stopping:
             self.tell(Unheard(run.pid))
 
     def _seconds_left(self, given: Order, run: runs.Run) -> float | None:
-        """How long what is in flight takes at the present rate, as far as the uploader shows it."""
+        """Seconds until the uploads in flight end, by the snapshot; None if it does not tell."""
         now = Reader(paths_of(self.journal.path)["live"]).look()
         if now is None or now.run_id != run.id or not now.rate:
             return None
@@ -227,7 +235,7 @@ class Stopping:
         return Stops(albums, run.pid, [known[one].name for one in left if one in known])
 
     def _fate(self, given: Order, run: runs.Run | None, before: Album, album: Album) -> Stopped:
-        """``before``: the album before it was put on hold."""
+        """The fate of an album. ``before``: the album before it was put on hold."""
         now = summary_of(self.journal, album.id)
         if run is None or album.id not in given.albums:
             fate = Fate.WAITED if before.held else Fate.WAITS

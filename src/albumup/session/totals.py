@@ -14,21 +14,20 @@ Before = Mapping[int, tuple[int, int]]
 
 
 def totals(journal: Journal, album_ids: Sequence[int], before: Before) -> Progress:
-    """The albums' totals now."""
+    """The progress of albums by their present totals. ``before``: subtracted from the totals."""
     sums = [summary_of(journal, album) for album in album_ids]
     counted = [before.get(album, (0, 0)) for album in album_ids]
     return progress_of(sums, sum(one[0] for one in counted), sum(one[1] for one in counted))
 
 
 def totals_now(journal: Journal, album_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """What is done by now, for ``totals`` later."""
+    """The photos and bytes that are done by now, as a ``before`` of a later ``totals``."""
     found = ((album, summary_of(journal, album)) for album in album_ids)
     return {album: (one.there, one.there_bytes) for album, one in found}
 
 
 def progress_of(sums: Sequence[Summary], before: int, bytes_before: int) -> Progress:
-    """The progress of a run that others make. ``before``: the number of photos that were done
-    before it."""
+    """The progress of another process's run. ``before``: the photos that were done before it."""
     done = sum(one.there for one in sums) - before
     done_bytes = sum(one.there_bytes for one in sums) - bytes_before
     left = sum(one.count(*UNDECIDED) for one in sums)

@@ -1,4 +1,4 @@
-"""Waits for albums that another process uploads. Only reads, stops nothing, and loads little."""
+"""Waits for albums that another process uploads. Only reads, stops nothing, loads little."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from albumup.session.signals import Handlers
 _POLL = 0.5
 _SIGNAL_POLL = 0.1
 _HANGS_SECONDS = 1.5
-"""A look that takes longer, after a signal, hangs on a disk, and is left behind."""
+"""Seconds after a signal until a look counts as hanging on a disk, and is left behind."""
 
 
 class Leaving:
-    """Ends the process if, after a signal, the work hangs."""
+    """Ends the process if its work hangs after a signal."""
 
     def __init__(self) -> None:
         self.signals: list[int] = []
@@ -27,7 +27,7 @@ class Leaving:
 
     @property
     def code(self) -> int:
-        """The exit code of the first signal; 0: none has come."""
+        """The exit code of the first signal; 0 if none has come."""
         return 128 + self.signals[0] if self.signals else 0
 
     def watch(self) -> None:
@@ -46,7 +46,7 @@ def wait(
 ) -> int:
     """Wait until albums are settled, or nothing more is to be expected; return the exit code.
 
-    ``timeout``: seconds; None: for ever. ``now``: monotonic seconds. Raises LocalError.
+    ``timeout``: seconds; None: no limit. ``now``: monotonic seconds. Raises LocalError.
     """
     leaving, others = Leaving(), Others(journal, now)
     until = float("inf") if timeout is None else now() + timeout

@@ -31,10 +31,10 @@ _SIGNAL_POLL = 0.1
 
 
 class Watch:
-    """Shows what other processes do with some albums, or with all that a run has."""
+    """Shows other processes' work on some albums, or on all albums of a run."""
 
     def __init__(self, journal: Journal, album_ids: Sequence[int], audience: Audience) -> None:
-        """``journal``: may be open for reading only. ``album_ids``: none: all of the run."""
+        """``journal``: may be open for reading only. ``album_ids``: empty for all of the run."""
         self._journal, self._album_ids, self._audience = journal, list(album_ids), audience
         self._others = Others(journal)
         self._looker = Looker(journal, audience, album_ids)
@@ -70,7 +70,7 @@ class Watch:
             time.sleep(_POLL if others.run is not None else _SIGNAL_POLL)
 
     def _code(self) -> int | None:
-        """The exit code once there is nothing more to watch, else None."""
+        """The exit code if there is nothing more to watch, else None."""
         if self._album_ids:
             return self._others.code(self._album_ids)
         return None if self._others.run is not None or self._others.may_come() else 0
@@ -82,7 +82,7 @@ class Watch:
         return self._leaving.code
 
     def _end(self, code: int, before: dict[int, tuple[int, int]]) -> int:
-        """Tell what came of it; return the exit code."""
+        """Tell the audience how the work ended; return the exit code."""
         others, last = self._others, self._others.last
         ids = self._album_ids or others.scope() or _all_ids(self._journal)
         snapshot = None
@@ -102,7 +102,7 @@ class Watch:
         return found
 
     def _say_why(self, snapshot: Snapshot | None) -> None:
-        """Say that nobody uploads what is left."""
+        """Say that nobody uploads the remaining photos."""
         others, last = self._others, self._others.last
         if others.run is not None:
             self._audience.say(Nobody(others.run.pid))

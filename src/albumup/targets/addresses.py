@@ -1,7 +1,7 @@
-"""Finds the address that leads to a target's server, where it has several.
+"""Finds the address that leads to a target's server, if the target has several.
 
-A server is known by what it says of itself without a token. So a token is sent to no other server
-that happens to have one of the addresses: somebody else's at 192.168.1.5.
+A server is known by its words about itself, which it says without a token. So no token goes to a
+stranger's server that happens to have one of the addresses, such as 192.168.1.5.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from albumup.transfer import Answer, Fault, Sent
 from albumup.transfer.values import DOWN
 
 CONNECT_SECONDS = 3.0
-"""How long an address may take to be connected before the next one is tried."""
+"""The longest time to connect to an address before the next address is tried."""
 
 
 class Who(Struct, frozen=True):
-    """Who answers at an address, without being shown a token.
+    """The server that answers at an address, without having seen a token.
 
-    ``words``: why the address cannot be used now, "" if it can. ``server``: by what the server is
-    known, "" if it does not say.
+    ``words``: why the address cannot be used now, "" if it can. ``server``: the server's identity,
+    "" if it does not tell.
     """
 
     words: str = ""
     server: str = ""
     is_reached: bool = True
     is_wrong: bool = False
-    """Nobody is there to wait for: no such host, another kind of server."""
+    """Waiting makes no sense: there is no such host, or another kind of server."""
 
 
 class Found(Struct, frozen=True):
-    """The result of looking for the server. ``address`` "": it was not found, and ``words`` say
-    why."""
+    """The result of the search for the server.
+
+    ``address``: "" if the server was not found; then ``words`` say why.
+    """
 
     address: str = ""
     server: str = ""
@@ -41,15 +43,15 @@ class Found(Struct, frozen=True):
     is_reached: bool = False
     is_wrong: bool = False
     notes: Sequence[str] = ()
-    """Addresses that are never sent to, in words for people."""
+    """Sentences about addresses to which nothing is ever sent."""
 
 
 def find(addresses: Sequence[str], known: str, ask: Callable[[str], Who]) -> Found:
-    """The first address at which the server answers that is ``known``; where none is known yet, the
-    first one that may be trusted to be right.
+    """Find the first address at which the server ``known`` answers.
 
-    That is the first of the list, which is trusted like the only one of another target, or one of
-    https, where a certificate says whose it is.
+    If none is known yet, it is the first address that may be trusted: the first of the list, which
+    is trusted like the only address of another target, or one with https, where a certificate names
+    its owner.
     """
     notes: list[str] = []
     failures: list[Who] = []
@@ -83,7 +85,7 @@ def _not_sent_to(address: str, who: Who) -> str:
 
 
 def unusable(sent: Sent) -> Who | None:
-    """Why an address cannot be used whose answer is that; None if somebody is there who is well."""
+    """Why an address with this answer cannot be used; None if a healthy server answers."""
     if sent.answer is None:
         is_wrong = sent.fault in (Fault.UNKNOWN_HOST, Fault.BAD_CERTIFICATE)
         is_reached = sent.fault in (Fault.BROKEN, Fault.LOST)
@@ -94,7 +96,7 @@ def unusable(sent: Sent) -> Who | None:
 
 
 def stranger(answer: Answer, kind: str) -> Who:
-    """The words for an answer that is not of the wanted kind of server."""
+    """The words for an answer from another kind of server than ``kind``."""
     page = " with an HTML page" if answer.is_page else ""
     return Who(f"{_status(answer)}{page}, and is no {kind}", is_wrong=True)
 

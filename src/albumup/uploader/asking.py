@@ -1,4 +1,4 @@
-"""Asks a target whether it is there, without a photo, and at which of its addresses."""
+"""Asks a target, without a photo, whether it is there, and at which of its addresses."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ _SECONDS = 20.0
 
 
 _CONFIRMED_SECONDS = 10.0
-"""How long it holds that the right server is at an address in clear text."""
+"""Seconds for which the server at an address in clear text counts as confirmed."""
 
 
 async def confirm(run: Run, upstream: Upstream, https: Https, address: str = "") -> None:
-    """Before the token goes to one of several addresses in clear text: is that still the server?
-    The computer may be in another network, unnoticed. Raises Unasked if it is not, or is away.
+    """Make sure that an address in clear text is still the server's, before the token goes there.
 
-    ``address``: the one in use by default.
+    This matters to targets with several addresses: the computer may have changed networks
+    unnoticed. ``address``: by default the one in use. Raises Unasked if another server answers
+    there, or none.
     """
     target = upstream.target
     address = address or target.at
@@ -45,17 +46,19 @@ async def confirm(run: Run, upstream: Upstream, https: Https, address: str = "")
 
 
 class Asking:
-    """The questions without a photo of one slot."""
+    """One slot's questions that carry no photo."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._https = Https(run.world, run.sleep, _SECONDS)
         self.urls: dict[Target, str] = {}
-        """Where the last photo was sent."""
+        """The URL to which the last photo of each target was sent."""
 
     async def ask(self, upstream: Upstream) -> Health:
-        """Ask the target something, at the address that then is used; once more if a sleep may
-        have cost the answer."""
+        """Ask the target a question, and use the address where it answers.
+
+        Ask again if a sleep may have cost the answer.
+        """
         run, target = self._run, upstream.target
         began = run.now()
         is_one_of_many = len(target.addresses) > 1
@@ -67,7 +70,7 @@ class Asking:
         return health
 
     async def confirm(self, upstream: Upstream, address: str) -> None:
-        """``confirm`` before a connection is made. Raises Stopped."""
+        """``confirm`` an address before a connection is made. Raises Stopped."""
         try:
             await confirm(self._run, upstream, self._https, address)
         except Unasked as unasked:
@@ -79,7 +82,7 @@ class Asking:
         return health_of(sent, world.clock())
 
     async def _find(self, upstream: Upstream, http: Http) -> Health:
-        """Look which address leads to the target's server, and use it from now on."""
+        """Find the address that leads to the target's server, and use it from now on."""
         run, target = self._run, upstream.target
         found = await run.world.helpers.run(Work.ASK, target.find, http)
         for words in found.notes:

@@ -1,7 +1,7 @@
-"""Owes the user notices: when, and what they say.
+"""Owes the user notices: decides when, and with which words.
 
-Each is owed in the transaction of its cause, so methods that take the journal are called inside
-one. Delivering them is the session's.
+A notice is owed in the transaction of its cause, so methods that take the journal are called inside
+a transaction. The session delivers the notices.
 """
 
 from __future__ import annotations
@@ -28,20 +28,19 @@ from albumup.uploader.upstream import Closing, Upstream
 
 _HOUR, _DAY = 3600, 86400
 _OURS = (1, 4)
-"""The exit codes of a target that waits for somebody: credentials, quota, an address, a full
-disk."""
+"""The exit codes of troubles that wait for a person: credentials, quota, address, full disk."""
 _BRING_BACK = "Bring back its card or disk, then: albumup resume"
 _HERE = "notice here"
-"""What the journal calls the trouble of this computer."""
+"""The journal's key for a trouble of this computer."""
 
 
 class Stopped(Struct, frozen=True):
-    """Why a run did not go on for some albums. ``what``: whose trouble it is, for the journal."""
+    """Why a run has stopped for some albums. ``what``: the journal's key for the trouble."""
 
     what: str
     reason: Closing
     albums: Sequence[int]
-    """Their ids."""
+    """The albums' ids."""
     target: str = ""
 
 
@@ -55,7 +54,7 @@ class Causes:
         self._listener = listener
 
     def settled(self, journal: Journal, album_id: int) -> None:
-        """An album has settled. Nothing is owed if the last such notice said the same."""
+        """Owe a notice that an album has settled, unless the last such notice said the same."""
         now = summary_of(journal, album_id)
         before = notices.last_settled(journal, album_id)
         upstream = self._queue.upstream_of(album_id)
@@ -70,8 +69,7 @@ class Causes:
             self._owe(journal, Cause.SETTLED, message, album_id=album_id, target=target)
 
     def sick(self, journal: Journal, upstream: Upstream, words: str, spent: int) -> None:
-        """A target's pause begins or goes on. Once it has lasted ``tell_after`` the user is
-        owed a notice."""
+        """Note that a target's pause begins or goes on; owe a notice after ``tell_after``."""
         target = upstream.target
         pauses.sick(journal, target.name, words, spent)
         tell_after = self._options.tell_after(target.name)
@@ -87,7 +85,7 @@ class Causes:
         self._owe(journal, Cause.UNREACHABLE, message, target=target.name)
 
     def well(self, journal: Journal, upstream: Upstream) -> None:
-        """A target's pause ends; where it was told, that is owed, too."""
+        """Note that a target's pause ends; owe a notice of that if one said that it was down."""
         target = upstream.target
         since = pauses.well(journal, target.name)
         if since is not None:
@@ -98,22 +96,27 @@ class Causes:
     def ended(
         self, journal: Journal, closings: Mapping[str, Closing], unfinished: Collection[int]
     ) -> None:
-        """The run ends, and nobody stopped it. ``closings``: of the targets that were given up;
-        ``unfinished``: the ids of the albums that have something left."""
+        """Owe notices at the end of a run that nobody stopped.
+
+        ``closings``: of the targets that were given up; ``unfinished``: ids of albums with
+        something left.
+        """
         for what in self._well(closings, unfinished):
-            if runs.told(journal, what):  # if it comes again, it is news again
+            if runs.told(journal, what):  # if the trouble comes again, it is news again
                 runs.tell(journal, what, "")
         for one in self._troubles(closings, unfinished):
             self._stopped(journal, one)
 
     def failed(self, journal: Journal, fault: AlbumupError, unfinished: Sequence[int]) -> None:
-        """The run ends because this machine or this program fails."""
+        """Owe a notice that the run ends because this machine or this program fails."""
         closing = Closing(fault.exit_code, str(fault), fault.hint)
         self._stopped(journal, Stopped(_HERE, closing, unfinished))
 
     def _well(self, closings: Mapping[str, Closing], unfinished: Collection[int]) -> Iterator[str]:
-        """What is well at the end of a run: what it found nothing wrong with, though it was used,
-        or is not needed any more."""
+        """The keys of troubles that are over at the end of a run.
+
+        Their targets and roots were used without trouble, or are no longer needed.
+        """
         yield _HERE
         for name, upstream in self._queue.upstreams.items():
             has_accepted = upstream.breaker.accepted_at > float("-inf")
@@ -127,7 +130,7 @@ class Causes:
     def _troubles(
         self, closings: Mapping[str, Closing], unfinished: Collection[int]
     ) -> Iterator[Stopped]:
-        """What keeps albums from being sent until somebody sees to it."""
+        """The troubles that keep albums from being sent until a person acts."""
         for name, closing in closings.items():
             albums = self._of(name, unfinished)
             if albums and closing.exit_code in _OURS:
@@ -140,15 +143,15 @@ class Causes:
                 yield Stopped(_below(path), closing, albums)
 
     def _of(self, target: str, album_ids: Iterable[int]) -> list[int]:
-        """Those of the albums that go to a target."""
+        """The albums of ``album_ids`` that go to a target."""
         return [one for one in album_ids if self._queue.albums[one].target == target]
 
     def _with(self, root_id: int, album_ids: Iterable[int]) -> list[int]:
-        """Those of the albums that have unsent photos below a root."""
+        """The albums of ``album_ids`` with unsent photos below a root."""
         return [one for one in album_ids if root_id in self._queue.album_roots.get(one, ())]
 
     def _stopped(self, journal: Journal, one: Stopped) -> None:
-        """Owe a notice, once until the trouble is over; not where somebody watches and sees it."""
+        """Owe a notice of a trouble, once until it is over, unless somebody watches the run."""
         if not self._is_new(journal, one) or self._options.is_watched:
             return
         albums = [summary_of(journal, album_id) for album_id in one.albums]
@@ -167,7 +170,7 @@ class Causes:
         self._owe(journal, Cause.STOPPED, message, album_id=album_id, target=target)
 
     def _is_new(self, journal: Journal, one: Stopped) -> bool:
-        """Was the user not told yet of that kind of trouble? From now on it counts as told."""
+        """Whether a kind of trouble is news; from now on it is not."""
         known = json.loads(runs.told(journal, one.what) or "[]")
         kind = kind_of(one.reason.words)
         if kind in known:
@@ -190,7 +193,7 @@ class Causes:
         journal.after_commit(lambda: self._listener(event))
 
     def _of_target(self, journal: Journal, upstream: Upstream) -> Message:
-        """The sums of a target's albums, and the name of the one with something left to do."""
+        """The sums of a target's albums, and the name of the only unfinished one."""
         name = upstream.target.name
         ids = [album.id for album in runs.albums(journal) if album.target == name]
         found = [summary_of(journal, album_id) for album_id in ids]
@@ -200,7 +203,7 @@ class Causes:
 
 
 def _of_albums(found: Sequence[Summary]) -> Message:
-    """The sums of albums, and the name of the only one."""
+    """The sums of albums, and the name of the only album."""
     return Message(
         album=found[0].album.name if len(found) == 1 else None,
         counts={state.value: sum(one.count(state) for one in found) for state in State},
@@ -212,7 +215,7 @@ def _of_albums(found: Sequence[Summary]) -> Message:
 
 
 def _settled(now: Summary, upstream: Upstream | None) -> str:
-    """How many photos of an album that has settled are there, and how many are not."""
+    """The numbers of photos of a settled album that got to the server, and that did not."""
     verb = "copied" if upstream is not None and upstream.target.is_local else "sent"
     missing = f", {now.wanting} not" if now.wanting else ""
     outside = "; some could not be put into the album there" if now.is_refused else ""
@@ -220,7 +223,7 @@ def _settled(now: Summary, upstream: Upstream | None) -> str:
 
 
 def _way_on(journal: Journal, one: Stopped, albums: Sequence[Summary]) -> str:
-    """What to type after a run that stopped."""
+    """The command to type after a run has stopped."""
     if one.reason.exit_code == 4 and one.target:
         return f"albumup target check {quoted(one.target)}"
     if len(albums) == 1:
@@ -241,7 +244,7 @@ def _photos(number: int) -> str:
 
 
 def _lasted(journal: Journal, since: float) -> str:
-    """ "24 h", "3 days"."""
+    """A duration since ``since`` in one unit: "24 h", "3 days"."""
     seconds = max(0.0, journal.clock() - since)
     if seconds >= 2 * _DAY:
         return f"{int(seconds // _DAY)} days"

@@ -1,4 +1,4 @@
-"""What a person types about an album: as closing words and notices say it."""
+"""The commands to type about an album, for closing words and notices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from albumup.photos.file_names import quoted
 
 
 def typed_album(journal: Journal, album: Album) -> str:
-    """An album's name as it is typed, with its target where another one has the same name."""
+    """An album's name as it is typed, with its target if another album has the same name."""
     name = quoted(album.name)
     if not reading.has_twin(journal.connection, album.name, album.id):
         return name
@@ -19,7 +19,7 @@ def typed_album(journal: Journal, album: Album) -> str:
 
 
 def retry_command(journal: Journal, now: Summary) -> str:
-    """The command that gives all photos of an album that did not get there a fresh set of tries."""
+    """The command that gives fresh tries to all photos of an album that did not get there."""
     album = now.album
     is_unasked = reading.goes_unasked(journal.connection, album.name, album.target)
     options = retry_options(now, is_unasked=is_unasked)
@@ -27,5 +27,5 @@ def retry_command(journal: Journal, now: Summary) -> str:
 
 
 def retry_options(now: Summary, *, is_unasked: bool) -> str:
-    """The options with which ``retry-failed`` takes all photos that did not get there."""
+    """The options by which ``retry-failed`` takes all photos that did not get to the server."""
     return " --rejected" * bool(now.count(State.REJECTED)) + " --in-doubt" * is_unasked

@@ -1,4 +1,4 @@
-"""Keeps what sends small requests to targets, and makes it anew after the computer slept."""
+"""Keeps the connections for small requests to targets, and renews them after a sleep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Https:
-    """An ``Http`` for each target. ``timeout``: seconds, if shorter than the target's."""
+    """An ``Http`` for each target. ``timeout``: seconds, if shorter than the target's own."""
 
     def __init__(self, world: World, sleep: SleepWatch, timeout: float | None = None) -> None:
         self._world, self._sleep, self._timeout = world, sleep, timeout
@@ -21,7 +21,7 @@ class Https:
         self._made: dict[Target, Http] = {}
 
     def of(self, target: Target) -> Http:
-        """The target's; its connections are not older than the last sleep."""
+        """The target's ``Http``; its connections are newer than the last sleep."""
         if self._sleeps != self._sleep.count:
             self._sleeps = self._sleep.count
             self._made.clear()

@@ -1,4 +1,4 @@
-"""Takes over what other commands want of a run that is on."""
+"""Takes over the instructions of other commands to a running uploader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from albumup.uploader.slot import Slot
 
 
 class Instructed:
-    """The instructions of one run. ``begin``: has uploads begun in a new slot."""
+    """The instructions to one run. ``begin``: starts the uploads of a new slot."""
 
     def __init__(self, run: Run, scope: Scope, begin: Callable[[Slot], None]) -> None:
         self._run, self._scope, self._begin = run, scope, begin
@@ -24,8 +24,8 @@ class Instructed:
     def look(self, journal: Journal) -> None:
         """Update the scope, and take over new instructions, inside one transaction.
 
-        An album that is to stop was put on hold with its instruction, so the scope knows. If its
-        hold was lifted since, the later word counts.
+        An album that is to stop was put on hold together with its instruction, so the scope knows.
+        If the hold was lifted since, the later command counts.
         """
         self._scope.look(journal)
         new = instructions.unseen(journal, self._run.outcomes.run_id)
@@ -47,7 +47,7 @@ class Instructed:
             run.limit.change(parse_rate(value["limit_rate"]))
         jobs = value.get("jobs", run.options.jobs)
         for upstream in self._scope.all_upstreams():
-            # A target that had too many uploads at once keeps having fewer.
+            # A target that had too many uploads at once keeps a smaller number.
             upstream.breaker.jobs = max(1, upstream.breaker.jobs + jobs - run.options.jobs)
         run.options = replace(run.options, jobs=jobs, shown={**run.options.shown, **value})
         for slot in run.queue.set_jobs(jobs):

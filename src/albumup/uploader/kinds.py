@@ -1,4 +1,4 @@
-"""The kind of a reason: what is left of its words without all that differs each time."""
+"""The kind of a reason: the words that stay when the varying parts are left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _VARYING = re.compile(
     r"""(?<!\w)'[^']*'(?!\w)|"[^"]*"|«[^»]*»|„[^“”]*[“”]|“[^”]*”|\bhttps?://\S+"""
     r"""|\b(?=[0-9a-fA-F-]*\d)[0-9a-fA-F]{6,}(?:-[0-9a-fA-F]+)*\b|\d+(?:[.,:]\d+)*"""
 )
-"""Quoted text, URLs, ids, numbers."""
+"""The varying parts: quoted text, URLs, ids, numbers."""
 _STATUS = re.compile(
     r"(?:^|\b(?:answered|code|http\S*|status):? )([1-5]\d\d)(?![\w.])", re.IGNORECASE
 )
@@ -17,8 +17,7 @@ _SHORTEST_STEM = 3
 
 
 def kind_of(reason: str, *names: str) -> str:
-    """A reason with "#" for all that differs from photo to photo: its ``names``, ids, numbers,
-    quoted text.
+    """A reason with "#" for the parts that vary: its ``names``, ids, numbers, quoted text.
 
     The status of the server's answer stays: 403 and 413 are two reasons.
     """

@@ -1,5 +1,4 @@
-"""May uploads start? A command of the user's says so (``may_run``): asked at first, and each
-minute."""
+"""Asks the user's command ``may_run`` whether uploads may start: at first, then each minute."""
 
 from __future__ import annotations
 
@@ -21,18 +20,21 @@ _CLOSE_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Asked:
-    """What a command has said. ``answer``: as ``Upstream.waits``."""
+    """A command's last answer. ``answer``: as in ``Upstream.waits``."""
 
     answer: str | None = None
     due: float = float("-inf")
-    """When to ask again, by the loop's time."""
+    """The time of the next question, by the loop's time."""
     task: asyncio.Task[None] | None = None
     """The question under way."""
 
 
 class Leave:
-    """Asks for the leave of a run's targets. While a target has none nothing new starts there, what
-    is in flight ends, and its patience stands still."""
+    """Asks for permission to upload to a run's targets.
+
+    While a target has no permission, nothing new starts there, uploads in flight end, and its
+    patience stands still.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -41,7 +43,7 @@ class Leave:
         run.sleep.on_wake.append(self._woke)
 
     def tick(self, now: float) -> None:
-        """Ask where it is time to, and note the answers. ``now``: the loop's time."""
+        """Ask the commands whose time has come, and note answers. ``now``: the loop's time."""
         passed, self._ticked_at = now - self._ticked_at, now
         for upstream in self._run.queue.upstreams.values():
             if not upstream.may_run or upstream.closing is not None:
@@ -55,7 +57,7 @@ class Leave:
                 self._take(upstream, asked.answer)
 
     async def close(self) -> None:
-        """Wait for commands that are being killed, as the run is over."""
+        """Wait for commands that are being killed at the end of the run."""
         if tasks := [one.task for one in self._asked.values() if one.task is not None]:
             await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
         for task in tasks:
@@ -71,7 +73,7 @@ class Leave:
         asked.due, asked.task = run.now() + ASK_SECONDS, None
 
     def _take(self, upstream: Upstream, answer: str | None) -> None:
-        """Let a target's uploads start, or wait; told where that changes."""
+        """Let a target's uploads start, or wait; tell the audience if that changes."""
         queue, outcomes = self._run.queue, self._run.outcomes
         before, upstream.waits = upstream.waits, answer
         about = self._run.world.clock(), None, upstream.target.name
@@ -90,7 +92,7 @@ class Leave:
             bell.ring()
 
     def _woke(self, gap: Gap) -> None:
-        """After a sleep the computer may be elsewhere: ask at once."""
+        """Ask at once after a sleep, because the computer may be elsewhere."""
         self._ticked_at += gap.ran_on
         for asked in self._asked.values():
             asked.due = float("-inf")

@@ -1,5 +1,4 @@
-"""Albums that leave a run: those on hold. Nothing more of them is begun; what is in flight ends, or
-is cut."""
+"""Lets albums on hold leave a run: nothing more begins; uploads in flight end, or are cut."""
 
 from __future__ import annotations
 
@@ -24,11 +23,14 @@ class OnHold:
         self._run = run
         self._upstreams = upstreams
         self._cut_at: dict[int, float] = {}
-        """When the uploads of an album were cut; monotonic seconds."""
+        """By album, the time when its uploads were cut, in monotonic seconds."""
 
     def stop(self, journal: Journal, album: Album) -> None:
-        """Begin nothing more of an album on hold. Once nothing of it is in flight, it leaves the
-        scope; until then this is called again."""
+        """Begin nothing more of an album on hold.
+
+        The album leaves the scope when none of its uploads is in flight; until then this is called
+        again.
+        """
         run, queue = self._run, self._run.queue
         if album.id not in queue.stopped:
             queue.stopped.add(album.id)
@@ -42,8 +44,7 @@ class OnHold:
             self._leave(journal, album.id)
 
     def cut(self, album_ids: Iterable[int]) -> None:
-        """Cut the uploads of stopped albums. Those that only wait for their answers have another
-        second."""
+        """Cut the uploads of stopped albums; uploads that only await answers get another second."""
         for album_id in self._run.queue.stopped.intersection(album_ids):
             self._cut_at.setdefault(album_id, self._run.now())
             self._go_on_cutting(album_id)
@@ -61,18 +62,18 @@ class OnHold:
         self._cut_at.pop(album_id, None)
         runs.leave(journal, self._run.outcomes.run_id, album_id)
         runs.touch(journal, album_id)
-        if not runs.is_unfinished(journal, album_id):  # what was in flight was all that was left
+        if not runs.is_unfinished(journal, album_id):  # the last uploads were in flight
             runs.hold(journal, [album_id], False)
         self._run.queue.to_end.ring()
 
     def come_back(self, journal: Journal, album: Album) -> None:
-        """Go on with an album that was stopped, and whose hold was lifted since."""
+        """Go on with a stopped album whose hold was lifted since."""
         self._run.queue.stopped.discard(album.id)
         self._cut_at.pop(album.id, None)
         journal.after_commit(lambda: self._run.outcomes.tell_of_album(album, "goes on"))
 
 
 def take_back(run: Run, journal: Journal, upstream: Upstream, album_id: int | None = None) -> None:
-    """Take back the tasks of an album (None: all) that were not begun at this target."""
+    """Take back an album's tasks (None: all) that were not begun at this target."""
     for task_id in run.queue.withdraw(upstream, album_id):
         run.outcomes.unhold(journal, task_id, upstream.rules)

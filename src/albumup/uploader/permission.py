@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from albumup.hooks import run_hook
 
 LIMIT_SECONDS = 10.0
-"""How long the command may take."""
+"""The longest run of the command, in seconds."""
 
 
 def ask(command: Sequence[str], gives_up: Callable[[], bool]) -> str:
-    """Ask a command whether uploads may start: "" if they may, else why not.
+    """Ask a command whether uploads may start; return "", or the reason why not.
 
-    After ``LIMIT_SECONDS``, or when ``gives_up()`` is true, it is killed with all its process
-    group.
+    After ``LIMIT_SECONDS``, or when ``gives_up()`` is true, the command's process group is killed.
     """
     end = run_hook(command, b"", os.environ, limit=LIMIT_SECONDS, gives_up=gives_up)
     if not end.fault:

@@ -1,7 +1,7 @@
 """Notices that the computer slept, or that this process stood still.
 
-Connections and time-outs of before mean nothing afterwards: what broke meanwhile is nobody's fault.
-A clock that was only set is no sleep, where the system tells the two apart.
+Connections and time-outs from before a sleep mean nothing after it: nobody is to blame for what
+broke meanwhile. A clock that was only set is no sleep, if the system tells the two apart.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from dataclasses import dataclass
 SHORTEST = 10.0
 """Seconds of sleep after which connections are not used any more."""
 LATE = 30.0
-"""Seconds by which the loop must be late to show that it stood still: a slow disk may hold it up,
-too."""
+"""Seconds by which a late loop has stood still; a slow disk may cause shorter delays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A sleep that is over. ``seconds`` that it lasted; ``ran_on``: of these, the seconds that the
-    loop's time counted."""
+    """A sleep that is over.
+
+    ``seconds``: its length; ``ran_on``: the part of it that the loop's time has counted.
+    """
 
     seconds: float
     ran_on: float = 0.0
@@ -32,19 +33,19 @@ class SleepWatch:
 
     def __init__(self, now: Callable[[], float], asleep: Callable[[], float]) -> None:
         self.count = 0
-        """The sleeps and changes of the network so far."""
+        """The number of sleeps and changes of the network so far."""
         self.on_wake: list[Callable[[Gap], None]] = []
-        """Called at once when a sleep is noticed."""
+        """Functions to call as soon as a sleep is noticed."""
         self.on_renew: list[Callable[[], None]] = []
-        """Called when connections are not to be used any more, for either reason."""
+        """Functions to call when connections are no longer to be used, for either reason."""
         self._now, self._asleep = now, asleep
         self._slept = asleep()
         self._woke_at = float("-inf")
         self._due = float("inf")
-        """When the loop is to go on, while it rests."""
+        """The time when a rest of the loop ends."""
 
     async def rest(self, seconds: float) -> None:
-        """Wait, and notice a sleep meanwhile, also by coming back too late."""
+        """Wait, and notice a sleep meanwhile; a late return counts as one."""
         self._due = self._now() + seconds
         await asyncio.sleep(seconds)
         self.look()
@@ -66,23 +67,23 @@ class SleepWatch:
             call(Gap(max(since, late), late))
 
     def renew(self) -> None:
-        """Let no connection of before be used any more: the network has changed."""
+        """Have no earlier connection used any more, because the network has changed."""
         self.count += 1
         for call in self.on_renew:
             call()
 
     def spans(self, began: float) -> bool:
-        """Was there a sleep since ``began`` (the loop's time)? This looks, too."""
+        """Whether there was a sleep since ``began`` (the loop's time); looks for one first."""
         self.look()
         return began < self._woke_at
 
 
 def seconds_asleep() -> float:
-    """The seconds for which this computer has slept, counted from any moment.
+    """The seconds for which this computer has slept, counted from any fixed moment.
 
-    Linux and macOS have a clock that counts sleep and one that does not (clock_gettime(2)).
-    Elsewhere the wall clock stands in for the first, and a clock that is set forward looks like a
-    sleep.
+    Linux and macOS have a clock that counts sleep and one that does not (clock_gettime(2)). On
+    other systems the wall clock replaces the first one, and a clock that is set forward looks like
+    a sleep.
     """
     if _COUNTS_SLEEP is None or _STANDS_STILL is None:
         return time.time() - time.monotonic()

@@ -18,7 +18,7 @@ class Slot:
     album_id: int = 0
     meter: Meter = field(default_factory=Meter)
     is_over: bool = False
-    """There are to be fewer uploads at once: nothing more is sent here."""
+    """The number of slots was reduced: nothing more is sent here."""
 
     def begin(self, task: Task) -> None:
         self.name, self.size = task.path, task.size

@@ -1,4 +1,4 @@
-"""Goes on after the computer slept: on new connections, and what broke meanwhile costs nothing."""
+"""Goes on after a sleep, on new connections; broken uploads cost no tries."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from albumup.uploader.sleep import Gap
 from albumup.uploader.upstream import Upstream
 
 ANSWER_SECONDS = 10.0
-"""How long the answer to a whole photo is waited for after a sleep."""
+"""Seconds to wait after a sleep for the answer to a photo that was sent whole."""
 
 
 class Waking:
-    """What a run does when a sleep was noticed. ``upstreams``: all of the run's."""
+    """The reaction of a run to a sleep. ``upstreams``: all of the run's."""
 
     def __init__(self, run: Run, upstreams: Callable[[], Iterable[Upstream]]) -> None:
         self._run, self._upstreams = run, upstreams
         self._whole: list[Meter] = []
-        """Uploads that had left whole before the sleep."""
+        """Uploads that were sent whole before the sleep."""
         self._cut_at = 0.0
         run.sleep.on_wake.append(self._wake)
         run.sleep.on_renew.append(self._seek)
 
     def tick(self, now: float) -> None:
-        """Cut the uploads whose answers have not come since the sleep. ``now``: the loop's time."""
+        """Cut the uploads without an answer since the sleep. ``now``: the loop's time."""
         if self._whole and now >= self._cut_at:
             for meter in self._whole:
                 meter.cut_now()
