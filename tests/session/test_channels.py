@@ -213,6 +213,9 @@ def test_a_desktop_is_told_what_happened_and_what_helps(programs: str, tmp_path:
         "home: refused: 401 Unauthorized",
         "see to its token",
     ]
+    odd = replace(STOPPED, message=replace(STOPPED.message, words="half \ud83d\0 a pair"))
+    assert hand_over(settings, odd, Means(env)) == Handed(is_taken=True)
+    assert (tmp_path / "called").read_text().splitlines()[3] == "half \\ud83d a pair"
     (tmp_path / "notify-send").write_text("#!/bin/sh\necho no server; exit 1\n")
     fault = 'on_done = "desktop" failed: exit 1; no server'
     assert hand_over(settings, STOPPED, Means(env)) == Handed(fault=fault)

@@ -14,6 +14,7 @@ from msgspec import Struct
 from albumup.config.unattended import DESKTOP, Unattended
 from albumup.hooks import LIMIT_SECONDS, HookEnd, run_hook
 from albumup.journal.notices import Notice
+from albumup.journal.rows import plain
 from albumup.journal.states import DONE, WANTING
 
 NO_APPRISE = "notify: apprise is not installed: pipx inject albumup apprise"
@@ -162,12 +163,18 @@ def _told(channel: str, end: HookEnd) -> Handed:
 
 def _title(notice: Notice) -> str:
     album = notice.message.album
-    return f"albumup: {album}" if album else "albumup"
+    return _sendable(f"albumup: {album}" if album else "albumup")
 
 
 def _body(notice: Notice) -> str:
     message = notice.message
-    return "\n".join(filter(None, (message.words, message.hint or message.command)))
+    words = "\n".join(filter(None, (message.words, message.hint or message.command)))
+    return _sendable(words)
+
+
+def _sendable(words: str) -> str:
+    """Words that an argument can hold: a server's may have half a surrogate pair, or a zero."""
+    return (plain(words) or "").replace("\0", "")
 
 
 def _is_there(program: str, env: Mapping[str, str]) -> bool:
