@@ -155,8 +155,7 @@ class App:
         return journal
 
     def close(self) -> None:
-        """Close the journals that the command has left open, so that SQLite can merge their WAL
-        files."""
+        """Close the journals that are still open, so that SQLite can merge their WAL files."""
         import sqlite3
 
         for journal in self._opened:

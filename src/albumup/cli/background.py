@@ -85,7 +85,7 @@ def _sent(app: App, log: Log, parent: ParentLine, given: ResumeOptions) -> int:
 
 
 def _first_line(journal: Journal, albums: Sequence[Album], options: Options) -> str:
-    """The first line of an upload, for a person who reads the log a week later."""
+    """The first line of an upload in the log, clear enough for a reader a week later."""
     named = ", ".join(title_of(journal, album) for album in albums)
     rate = options.shown["limit_rate"]
     limit = f", --limit-rate {escape(rate)}" if rate else ""

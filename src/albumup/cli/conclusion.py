@@ -26,7 +26,7 @@ from albumup.uploader.options import RunEnd
 
 @dataclass(slots=True)
 class Conclusion:
-    """Decides what is reported, and to whom, when a run ends."""
+    """Decides on the reports at the end of a run, and for whom they are."""
 
     app: App
     journal: Journal

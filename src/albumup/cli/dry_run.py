@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
     """Say what a push would do; journal, target and spool stay as they are.
 
-    A server that a push asks about digests first is asked here, too. ``copies_to``: the folder that
+    A server that a push would ask about digests is asked here, too. ``copies_to``: the folder that
     the photos would be copied to first, or "". Returns the exit code.
     """
     reader = app.reader()

@@ -1,4 +1,4 @@
-"""How a run ended for an album: what got there, what did not and why, and what to type now."""
+"""The end of a run for an album: its sent photos, the others and why, and what to type now."""
 
 from __future__ import annotations
 

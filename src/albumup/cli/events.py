@@ -192,7 +192,7 @@ def _asked(seconds: float | UnsetType | None) -> str:
 
 
 def _pause(event: Paused) -> str:
-    """ "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most".
+    """A pause in words: "502 Bad Gateway, for 3 h 5 min now; trying again for 5 min at most".
 
     A run without patience tries again "with a few photos".
     """
@@ -226,7 +226,7 @@ def away(journal: Journal, path: bytes, why: str) -> list[str]:
 
 
 def opening(journal: Journal, album: Album) -> str:
-    """ "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
+    """An album before its run: "trip: stopped 3 hours ago; 176 left, 2.4 GB"."""
     last = runs.last_touched(journal, album.id)
     when = f"stopped {_ago(journal.clock() - last)}; " if last else ""
     found = summary_of(journal, album.id)

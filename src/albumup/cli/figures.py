@@ -65,20 +65,20 @@ def clock(seconds: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 sidecar", "3 sidecars"."""
+    """A number with its noun: "1 sidecar", "3 sidecars"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def photos(number: int) -> str:
-    """ "1 photo", "3 photos"."""
+    """A number of photos: "1 photo", "3 photos"."""
     return counted(number, "photo")
 
 
 def are(number: int) -> str:
-    """ "is" or "are" for a number of things."""
+    """The verb for a number of things: "is" or "are"."""
     return "is" if number == 1 else "are"
 
 
 def were(number: int) -> str:
-    """ "was" or "were" for a number of things."""
+    """The verb for a number of past things: "was" or "were"."""
     return "was" if number == 1 else "were"

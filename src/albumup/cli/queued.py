@@ -69,7 +69,7 @@ def say_queued(
 
 
 def _kinds(survey: Survey) -> str:
-    """ "900 photos (640 live), 40 videos"; "N photos", which may be videos, if none are live."""
+    """The queued files: "900 photos (640 live), 40 videos"; "940 photos" if none are live."""
     if not survey.live.stills:
         return photos(survey.queued)
     videos = survey.videos - survey.live.clips

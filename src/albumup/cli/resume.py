@@ -14,7 +14,7 @@ from albumup.session.sending import lift_holds
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, given: ResumeOptions) -> int:
-    """Settle what was cut off, lift holds, then send all that is waiting."""
+    """Settle interrupted uploads, lift holds, send all waiting photos; return the exit code."""
     if given["in_background"] is not None:
         from albumup.cli import background
 

@@ -17,7 +17,7 @@ from albumup.session import rounds as rounds_of
 def run(
     app: App, albums: tuple[str, ...], target: str | None, every: bool, given: RetryOptions
 ) -> int:
-    """Give failed and missing photos a fresh set of tries, then send all that is waiting."""
+    """Give failed and missing photos fresh tries, then send all waiting ones."""
     app.writes = True
     is_cron = not albums and not every
     try:

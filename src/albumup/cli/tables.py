@@ -83,7 +83,7 @@ def _fitted(cell: str, room: int, is_broken: bool) -> list[str]:
 
 
 def _paragraph(headers: Sequence[str], row: Sequence[str], width: int) -> str:
-    """ "trip: target home, state waiting, sent 117/294"."""
+    """A row as a paragraph: "trip: target home, state waiting, sent 117/294"."""
     said = [
         f"{header.lower()} {cell}".strip()
         for header, cell in zip(headers[1:], row[1:], strict=True)

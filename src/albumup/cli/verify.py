@@ -125,7 +125,7 @@ def _not_accepted(journal: Journal, album: Album) -> list[str]:
 
 
 def _details(app: App, findings: Sequence[Finding], outcome: Outcome) -> list[str]:
-    """Lines that name what is not proven, and count what was left out."""
+    """Lines that name unproven files, and count those that were left out."""
     unproven = [one for one in findings if one.kind is Kind.UNPROVEN]
     lines = _named(unproven[:_MOST_NAMED])
     if len(unproven) > _MOST_NAMED:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 CLAIM_SECONDS = 120.0
 """A claim that is older was left by a process that died or hangs."""
 KEPT_SECONDS = 30 * 86400.0
-"""Notices that are done with are dropped after that time, but for the last one of each kind. So are
-those of albums that have settled again since: they are told as one, and cron may run for years
-without a terminal."""
+"""The time after which finished notices are dropped, except for the last one of each kind.
+
+Notices of albums that have settled again since are dropped, too: the user is told of the last one
+only, and cron may run for years without a terminal.
+"""
 
 
 class Cause(StrEnum):

@@ -173,7 +173,7 @@ def _body(notice: Notice) -> str:
 
 
 def _sendable(words: str) -> str:
-    """Words that an argument can hold: a server's may have half a surrogate pair, or a zero."""
+    """A server's words as an argument can hold them: without NUL and lone surrogates."""
     return (plain(words) or "").replace("\0", "")
 
 

@@ -84,7 +84,7 @@ class Follower:
         return audience.followed(found.exit or 0 if unfinished else None, ended)
 
     def _leave(self, run: runs.Run) -> int:
-        """Leave the run to its process after a signal; the exit code."""
+        """Leave the run to its process after a signal; return the exit code."""
         self._audience.end_show()
         code = 128 + self._signals[0]
         self._audience.say(Left(run.pid, code))

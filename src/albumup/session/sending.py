@@ -316,7 +316,7 @@ class Session:
         return rebuild(definition, present, self.configs.config)
 
     def _heed(self, thread: EngineThread, heard: int) -> int:
-        """Act on the signals that came after the first ``heard``; return the number of all."""
+        """Act on the signals after the first ``heard`` ones; return the number of all signals."""
         for number in self._signals[heard:]:
             self._stop(thread, number, again=heard > 0)
             heard += 1
