@@ -4,7 +4,7 @@ here."""
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from albumup.hooks import LIMIT_SECONDS
@@ -30,15 +30,18 @@ class Channel:
         """How often a crash fell between handing a notice over and noting that."""
         self.under_way: set[str] = set()
         """Notices that are handed over, and perhaps not noted."""
+        self.gives_up: Callable[[], bool] = lambda: False
+        """Is the hook that was begun last to be cut off?"""
         self.lasts = 0.0
         """How long the hook takes that was begun last."""
         self.is_well = False
         """Whatever it was before."""
         self._scene, self._chance = scene, scene.chance.of("hook")
 
-    def hand_over(self, _: Unattended, notice: Notice, _means: Means) -> Handed:
+    def hand_over(self, _: Unattended, notice: Notice, means: Means) -> Handed:
         """What stands in for a hook: it ends ``lasts`` seconds later."""
         chance, key, scene = self._chance, notice.key, self._scene
+        self.gives_up = means.gives_up
         how = "well" if self.is_well else scene.plan.hook
         self.under_way.add(key)
         scene.events.happened("hands over")
@@ -81,6 +84,8 @@ class SimulatedHands:
         self._back: list[tuple[Notice, Handed | None]] = []
         self._is_busy = False
         self._ends_at = 0.0
+        self._job: Notice | None = None
+        """The notice whose hook is under way."""
 
     def give(self, notice: Notice) -> None:
         self._given.append(notice)
@@ -94,6 +99,9 @@ class SimulatedHands:
 
     def work_for(self, seconds: float) -> None:
         """At least so long: nobody looks oftener at what takes its time."""
+        if self._job is not None and self._scene.channel.gives_up():
+            self._scene.channel.failed[self._job.key] += 1
+            self._end(self._job, Handed(fault="on_done failed: cut off"))
         left = self._ends_at - self._scene.loop.time()
         self._scene.loop.pass_time(max(seconds, min(left, 5.0)))
 
@@ -107,11 +115,13 @@ class SimulatedHands:
         channel.lasts = 0.0
         handed = self._hand_over(notice)
         self._ends_at = self._scene.loop.time() + channel.lasts
+        self._job = notice
         self._scene.loop.outside(channel.lasts, self._end, notice, handed)
 
     def _end(self, notice: Notice, handed: Handed | None) -> None:
-        if self.is_over:
+        if self.is_over or self._job is not notice:
             return
+        self._job = None
         self._back.append((notice, handed))
         self._is_busy = bool(self._given)
         if self._is_busy:

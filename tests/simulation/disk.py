@@ -36,7 +36,7 @@ def _close_all(folder: str) -> None:
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
             path = os.readlink(f"/proc/self/fd/{name}")
-            if path.startswith((f"{folder}/trip", f"{folder}/spool")):
+            if path.startswith((f"{folder}/trip", f"{folder}/party", f"{folder}/spool")):
                 os.close(int(name))
 
 
@@ -124,8 +124,8 @@ class Photos:
     """A folder of photos, and who meddles with it. ``truth``: what each path holds, which a person
     alone changes."""
 
-    def __init__(self, folder: str, chance: random.Random, now: float) -> None:
-        self.folder = os.path.join(folder, "trip")
+    def __init__(self, folder: str, chance: random.Random, now: float, name: str = "trip") -> None:
+        self.folder = os.path.join(folder, name)
         self.truth: dict[str, bytes] = {}
         self.volume = ""
         """The id of the file system that they lie on."""

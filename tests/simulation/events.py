@@ -18,6 +18,7 @@ from simulation.plan import (
     ENDINGS,
     MANNERS,
     MEDDLING,
+    ORDERS,
     PEOPLE,
     REFUSALS,
     REGIMES,
@@ -239,7 +240,9 @@ class Events:
 
     def _go_on_alone(self, event: Event) -> None:
         scene, seconds = self._scene, 10 ** (1.8 + 3.6 * event.value)
-        if event.kind == "clock set":
+        if event.kind in ORDERS:
+            scene.orders.do(event)
+        elif event.kind == "clock set":
             scene.offset += seconds if event.at % 2 else -seconds
             scene.clock_jumped = True
         elif event.kind in SLEEPS:
@@ -307,8 +310,11 @@ class Events:
                 scene.photos.take(100 + event.at, 500, scene.clock() - 30)
                 scene.push(journal)
             with journal.transaction():
-                run = runs.join(journal, [album.id for album in runs.albums(journal)])
-            if run is not None:
+                album_ids = [album.id for album in runs.albums(journal)]
+                run = runs.join(journal, album_ids)
+            if scene.is_alone:
+                scene.orders.joined(run, [one for one in album_ids if one == album_ids[0]])
+            elif run is not None:
                 scene.pushes[run.id] += 1
             else:
                 scene.came_too_late = True

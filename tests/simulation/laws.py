@@ -21,6 +21,9 @@ _TASKS = (
     "left join body on body.task_id = task.id"
     " join photo on photo.id = task.photo_id order by task.id"
 )
+_HELD_OF_UNFINISHED = (
+    "select album.held from album join v_albums on v_albums.album = album.name where not settled"
+)
 SICK = ("429", "502", "503", "504")
 SPENT = ("not_taken", "in_doubt", "broken")
 
@@ -46,7 +49,10 @@ def _always(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) 
     _tries_are_counted(scene, reader, tasks)
     _sickness_costs_nothing(scene, reader, tasks)
     _copies_are_kept(scene, tasks)
-    if touched := scene.photos.untouched():
+    touched = scene.photos.untouched()
+    if scene.party is not None:
+        touched += scene.party.untouched()
+    if touched:
         raise Broken(f"originals were touched: {touched}")
 
 
@@ -98,7 +104,7 @@ def _wait_for_another_card(scene: Scene, tasks: list[sqlite3.Row]) -> bool:
         return False
     there = {
         os.fsencode(path): hashlib.sha256(content).hexdigest()
-        for path, content in scene.photos.truth.items()
+        for path, content in scene.truth.items()
     }
     queued = {
         (task["path"], task["sha256"]) for task in tasks if task["state"] in (*DONE, *WANTING)
@@ -286,6 +292,8 @@ def _asked(task: sqlite3.Row) -> int:
 
 
 def _code_is_deserved(scene: Scene, tasks: list[sqlite3.Row], end: RunEnd) -> None:
+    if scene.is_alone:
+        tasks = [task for task in tasks if task["album_id"] in scene.asked_for]
     states = Counter(task["state"] for task in tasks)
     asked = any(task["state"] == State.IN_DOUBT and task["ask_at"] is not None for task in tasks)
     is_unfinished = bool(states[State.PENDING] or states[State.SENDING] or asked)
@@ -294,7 +302,8 @@ def _code_is_deserved(scene: Scene, tasks: list[sqlite3.Row], end: RunEnd) -> No
         raise Broken(f"exit {code} with {dict(states)}{', asked about' if asked else ''}")
     if not is_unfinished and (code == 3) != any(states[state] for state in WANTING):
         raise Broken(f"exit {code} with {dict(states)}")
-    if code in (129, 130, 143) and not scene.was_stopped:
+    was_stopped = scene.was_stopped or (scene.was_ordered and code == 143)
+    if code in (129, 130, 143) and not was_stopped:
         raise Broken(f"exit {code}, and nobody stopped it")
     if code == 75 and not (end.fault or scene.excuses or end.away or end.closings):
         raise Broken("exit 75, and nothing was wrong")
@@ -307,13 +316,13 @@ def _stopping_stops(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> No
     on hold."""
     sql = "select count(*) from attempt where run_id = ? and started > ?"
     begun = rows(reader, sql, end.run_id, scene.stopped_at)[0][0]
-    if begun > scene.plan.jobs:
+    if begun > max(scene.plan.jobs, scene.orders.most_jobs):
         raise Broken(f"{begun} attempts began after it was told to stop")
     is_pushed_since = scene.came_too_late  # that lifts the hold
     if (
         end.exit_code == 130
         and not is_pushed_since
-        and not rows(reader, "select held from album")[0][0]
+        and not all(row[0] for row in rows(reader, _HELD_OF_UNFINISHED))
     ):
         raise Broken("it was stopped by Ctrl-C, and is not on hold")
 
@@ -323,20 +332,31 @@ def _notices_are_owed_once(
 ) -> None:
     """Of one settled album there is one notice for each time that it settled; never two for the
     same. That a target works again is told where it was told that it does not."""
-    told = rows(reader, "select cause, summary from notice order by id")
-    sick = [row["cause"] for row in told if row["cause"] != "settled"]
+    told = rows(reader, "select cause, summary, album_id from notice order by id")
+    sick = [row["cause"] for row in told if row["cause"] in ("unreachable", "well")]
     if any(one == "well" and before != "unreachable" for before, one in pairwise(["", *sick])):
         raise Broken(f"a target works again, and nobody had been told: {sick}")
-    found = [row for row in told if row["cause"] == "settled"]
-    runs_told = Counter(json.loads(row["summary"]).get("run") for row in found)
+    for album_id in {task["album_id"] for task in tasks}:
+        own = [task for task in tasks if task["album_id"] == album_id]
+        found = [
+            json.loads(row["summary"])
+            for row in told
+            if row["album_id"] == album_id and row["cause"] == "settled"
+        ]
+        _settled_is_owed_once(scene, own, Counter(one.get("run") for one in found))
+
+
+def _settled_is_owed_once(
+    scene: Scene, tasks: list[sqlite3.Row], runs_told: Counter[int | None]
+) -> None:
     unsettled = any(
         task["state"] in (State.PENDING, State.SENDING)
         or (task["state"] == State.IN_DOUBT and task["ask_at"] is not None)
         or task["membership"] == 1
         for task in tasks
     )
-    if tasks and not unsettled and not found:
+    if tasks and not unsettled and not runs_told:
         raise Broken("the album has settled, and no notice is owed")
-    twice = {run: count for run, count in runs_told.items() if count > 1 + scene.pushes[run]}
+    twice = {run: count for run, count in runs_told.items() if count > 1 + scene.pushes[run or 0]}
     if twice:
         raise Broken(f"runs owe several notices: {twice}")

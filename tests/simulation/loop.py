@@ -63,6 +63,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._most_seconds, self._most_steps = most_seconds, most_steps
         self._buried: list[Any] = []
+        self._begun: list[asyncio.Task[Any]] = []
+        """Tasks of this loop. (To ask asyncio takes a look at those of all stories so far.)"""
         self.set_exception_handler(self._heard)
 
     # What the program under test calls.
@@ -76,6 +78,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         timer._scheduled = True  # type: ignore[attr-defined]
         heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
         return timer
+
+    def create_task(self, *args: Any, **how: Any) -> asyncio.Task[Any]:  # type: ignore[override]
+        task: asyncio.Task[Any] = super().create_task(*args, **how)
+        self._begun.append(task)
+        return task
 
     # What the world calls.
 
@@ -117,21 +124,26 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """All that the program under test has begun stays as it is for ever."""
         handles = [*self._ready, *self._scheduled]  # type: ignore[attr-defined]
         dead: list[Any] = [handle for handle in handles if not isinstance(handle, Outside)]
-        for task in asyncio.all_tasks(self):
+        for task in self._unfinished():
             dead.append(task)
             asyncio.tasks._unregister_task(task)
         for thing in (*dead, *self._buried):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
         self._buried.clear()
+        self._begun.clear()
         self._ready.clear()  # type: ignore[attr-defined]
         kept = [handle for handle in handles if isinstance(handle, Outside)]
         heapq.heapify(kept)
         self._scheduled[:] = kept  # type: ignore[attr-defined]
 
+    def _unfinished(self) -> list[asyncio.Task[Any]]:
+        self._begun = [task for task in self._begun if not task.done()]
+        return self._begun
+
     def waiting(self) -> list[str]:
         """Who waits, and where."""
         found = []
-        for task in asyncio.all_tasks(self):
+        for task in self._unfinished():
             frames = task.get_stack()
             places = [f"{frame.f_code.co_name}:{frame.f_lineno}" for frame in frames]
             inner = getattr(task.get_coro(), "cr_await", None)

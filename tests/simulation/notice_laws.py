@@ -25,7 +25,10 @@ def always(scene: Scene, reader: sqlite3.Connection) -> None:
         raise Broken(f"notices are not in the journal any more: {lost}")
     scene.owed |= keys
     _settled_is_told(reader, found)
-    _troubles_are_told_once(reader, found)
+    sick, run = "select sick_since from target", "select max(id) from run"
+    if rows(reader, sick)[0][0] is None:
+        scene.well_after.add(rows(reader, run)[0][0])
+    _troubles_are_told_once(scene, reader, found)
     _is_delivered_once(scene)
 
 
@@ -36,7 +39,8 @@ def after_run(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
     messages = [json.loads(row["summary"]) for row in owed]
     own = [one for one in messages if one["run"] == end.run_id]
     is_watched = rows(reader, "select watched from run where id = ?", end.run_id)[0][0]
-    if own and (is_watched or scene.was_stopped):
+    is_stopped = end.exit_code in (130, 143) and not scene.was_ordered
+    if own and (is_watched or is_stopped):
         raise Broken(f"somebody saw the run end, and a notice is owed: {own}")
     if is_watched or scene.was_stopped or scene.came_too_late or end.fault is not None:
         return
@@ -87,7 +91,9 @@ def _settled_is_told(reader: sqlite3.Connection, found: list[sqlite3.Row]) -> No
             raise Broken(f"album {album_id} has settled with {states}, and nobody is told")
 
 
-def _troubles_are_told_once(reader: sqlite3.Connection, found: list[sqlite3.Row]) -> None:
+def _troubles_are_told_once(
+    scene: Scene, reader: sqlite3.Connection, found: list[sqlite3.Row]
+) -> None:
     """A trouble is told once until it is over; that a target works again once, after that."""
     before: dict[tuple[str, str], tuple[str, int]] = {}
     for row in found:
@@ -99,7 +105,10 @@ def _troubles_are_told_once(reader: sqlite3.Connection, found: list[sqlite3.Row]
         before[row["target"], kind] = cause, message["run"]
         if cause == "well" and last != "unreachable":
             raise Broken(f"{row['target']} works again, and nobody had been told: {last}")
-        if cause == last and not _went_well(reader, run, message["run"]):
+        is_over = cause == "unreachable" and any(
+            run <= one < message["run"] for one in scene.well_after
+        )
+        if cause == last and not is_over and not _went_well(reader, run, message["run"]):
             raise Broken(f"{message['words']}: that was told before")
 
 

@@ -60,6 +60,8 @@ class Plan:
     watched: bool = True
     """Somebody sees the runs end, on a terminal."""
     tell_after: float = 86400.0
+    party: tuple[int, ...] = ()
+    """Sizes of the photos of a second album."""
     events: tuple[Event, ...] = field(default_factory=tuple)
 
     def without(self, events: set[int]) -> Plan:
@@ -163,7 +165,11 @@ SLEEPS = ("sleep", "sleep, clocks run on", "sleep, connections last", "clock set
 """Of the computer. (A clock that is set is none, and has to be told apart.)"""
 WATCHERS = ("watcher", "watcher hangs")
 WAITS = ("no leave",)
-ALONE = (*SLEEPS, *WATCHERS, *WAITS)
+ORDERS = (
+    "stop trip", "stop trip now", "stop party", "stop all", "stop all now", "hand over", "change",
+)  # fmt: skip
+"""What other commands want of a run that is on."""
+ALONE = (*SLEEPS, *WATCHERS, *WAITS, *ORDERS)
 """What comes about while nobody is there."""
 HOOKS = ("", "well", "well", "slow", "fails", "fails at times", "hangs")
 HANDING = ("hands over", "delivered", "taken")
@@ -237,23 +243,26 @@ def _event(chance: random.Random, photos: int) -> Event:
 
 
 def _left_alone(plan: Plan, chance: random.Random) -> Plan:
-    """The same story, and in two of five more that comes about while nobody is there."""
-    if chance.random() >= 0.4:
+    """The same story, and in one of three more that comes about while nobody is there."""
+    if chance.random() >= 0.33:
         return plan
     photos = len(plan.sizes)
-    drawn = [_event_alone(chance, photos) for _ in range(chance.choice((0, 1, 1, 2, 3)))]
+    drawn = [_event_alone(chance, photos) for _ in range(chance.choice((0, 1, 1, 2, 3, 4)))]
+    has_orders = any(one.kind in ORDERS for one in drawn)
+    party = chance.choice((0, 1, 2)) if has_orders else 0
     return replace(
         plan,
         hook=chance.choice(HOOKS),
         watched=chance.random() < 0.5,
         tell_after=chance.choice((60.0, 600.0, 86400.0)),
         tick=60.0 if any(one.kind in WAITS for one in drawn) else plan.tick,
+        party=tuple(chance.choices(SIZES, (12, 6, 2, 1, 1))[0] + one for one in range(party)),
         events=(*plan.events, *drawn),
     )
 
 
 def _event_alone(chance: random.Random, photos: int) -> Event:
-    of = chance.choices((SLEEPS, WATCHERS, WAITS, HANDING), (5, 3, 1, 2))[0]
+    of = chance.choices((SLEEPS, WATCHERS, WAITS, HANDING, ORDERS), (5, 3, 1, 2, 7))[0]
     kind, value = chance.choice(of), chance.random()
     if of is HANDING:
         return Event(chance.choice(ENDINGS), chance.choice((1, 1, 2, 3)), value, kind)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from albumup.helpers import Work
-from albumup.journal import runs
+from albumup.journal import notices, runs
 from albumup.journal.commits import Commits
 from albumup.retry import Finding
 from albumup.targets.base import VerdictKind
@@ -20,9 +20,12 @@ from albumup.transfer.exchange import Exchange
 from albumup.uploader import attempt, outcomes, prepare, upload
 from albumup.uploader.answers import Answers
 from albumup.uploader.breaker import Breaker
+from albumup.uploader.engine import Engine
+from albumup.uploader.on_hold import OnHold
 from albumup.uploader.opener import OpenPayload
 from albumup.uploader.outcomes import Outcomes
 from albumup.uploader.queue import Queue
+from albumup.uploader.scope import Scope
 from simulation.plan import Event, Plan
 from simulation.story import Result, play, play_seed
 
@@ -153,6 +156,41 @@ def _asked_at_once(real: Any) -> Any:
     return step_after
 
 
+def _marked_at_once(real: Any) -> Any:
+    def claim(journal: Any, *who: Any) -> Any:
+        found = real(journal, *who)
+        notices.handed_over(journal, [one.id for one in found], is_taken=True)
+        return found
+
+    return claim
+
+
+def _lets_go_of_the_hold(real: Any) -> Any:
+    def leave(self: Any, journal: Any, album_id: int) -> None:
+        real(self, journal, album_id)
+        runs.hold(journal, [album_id], False)
+
+    return leave
+
+
+def _only_leaves(_: Any) -> Any:
+    return lambda self, journal, album: self._leave(journal, album.id)
+
+
+def _counts_sleep(real: Any) -> Any:
+    return lambda self, slept, _, now: real(self, slept, 0.0, now)
+
+
+def _ahead(real: Any) -> Any:
+    def progress(self: Any) -> Any:
+        found = real(self)
+        in_flight = sum(upload is not None for upload in found.uploads)
+        done = min(found.photos_done + in_flight, found.photos_total)
+        return _with(found, photos_done=done)
+
+    return progress
+
+
 BUGS: dict[str, tuple[Patch, ...]] = {
     "whole_at is not awaited": (Patch(attempt.Attempt, "end_leaves", _not_awaited),),
     "an early 2xx is believed": (Patch(upload, "outcome_of", _early_is_believed),),
@@ -184,6 +222,18 @@ BUGS: dict[str, tuple[Patch, ...]] = {
     "the folder of copies is not fsynced": (Patch(prepare, "fsync_folder", _does_nothing),),
     "Ctrl-C stops nothing new": (Patch(Queue, "no_more", _does_nothing),),
     "Ctrl-C does not hold": (Patch(runs, "hold", _only_lifts),),
+    "a notice is marked before it is delivered": (Patch(notices, "claim", _marked_at_once),),
+    "a notice is owed again, and nothing is new": (
+        Patch(notices, "last_settled", lambda _: lambda *_: None),
+    ),
+    "stop forgets the hold": (Patch(OnHold, "_leave", _lets_go_of_the_hold),),
+    "stop stops nothing": (Patch(OnHold, "stop", _only_leaves),),
+    "an album that is handed over again is missed": (
+        Patch(OnHold, "come_back", _does_nothing),
+        Patch(Scope, "is_current", lambda _: lambda *_: True),
+    ),
+    "patience counts sleep": (Patch(Breaker, "woke", _counts_sleep),),
+    "what is in flight is shown as sent": (Patch(Engine, "progress", _ahead),),
 }
 
 
@@ -192,6 +242,11 @@ _LARGE = (300, 200_001)
 
 def _event(kind: str, at: int, on: str = "", value: float = 0.4) -> tuple[Event, ...]:
     return (Event(kind, at, value, on),)
+
+
+def _alone(number: int, events: tuple[Event, ...], **how: Any) -> Plan:
+    plan = Plan(number, (300,) * 4, jobs=1, tick=0.25, hook="well", latency=0.05)
+    return replace(plan, events=events, **how)
 
 
 STORIES: dict[str, Callable[[int], Plan]] = {
@@ -241,10 +296,36 @@ STORIES: dict[str, Callable[[int], Plan]] = {
     "Ctrl-C does not hold": lambda n: Plan(
         n, (300,) * 8, jobs=1, events=_event("drain", 1 + n % 3, "begins")
     ),
+    "a notice is marked before it is delivered": lambda n: _alone(
+        n, _event("kill", 1, "hands over"), watched=False
+    ),
+    "a notice is owed again, and nothing is new": lambda n: _alone(
+        n, _event("poison: 500", 1), retries=0, cron=1
+    ),
+    "stop forgets the hold": lambda n: _alone(
+        n, _event("stop trip", 1 + n % 3, "begins"), party=(300,) * 4
+    ),
+    "stop stops nothing": lambda n: _alone(n, _event("stop trip", 1 + n % 3, "whole")),
+    "an album that is handed over again is missed": lambda n: _alone(
+        n,
+        (*_event("stop trip", 1 + n % 2, "begins"), *_event("hand over", 3 + n % 2, "begins")),
+        party=(300,) * 6,
+    ),
+    "patience counts sleep": lambda n: _alone(
+        n,
+        (
+            *_event("down", 2, value=0.999),
+            *_event("sleep, clocks run on", 100 + 20 * n, "step", 0.5),
+        ),
+        tick=5.0,
+    ),
+    "what is in flight is shown as sent": lambda n: _alone(
+        n, _event("watcher", 1 + n % 3, "begins")
+    ),
 }
 """Short stories in which each of them may show: EACH of them by its number, so that no more than
 200 are played."""
-EACH = 12
+EACH = 9
 
 
 def found_by(name: str) -> Result | None:

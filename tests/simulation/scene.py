@@ -35,6 +35,7 @@ from simulation.laws import Broken
 from simulation.line import Line
 from simulation.loop import Killed, SimulatedLoop
 from simulation.network import SimulatedNetwork
+from simulation.orders import Orders
 from simulation.plan import WAITS
 from simulation.server import Server
 from simulation.watcher import Watcher
@@ -56,6 +57,7 @@ MOST_ROUNDS = {"never": 0, "allowed": 1, "safe": ROUNDS, "asked": ROUNDS}
 """Fresh sets that cron gives a photo in doubt."""
 NO_LEAVE = "may_run says no (on a hotspot)"
 FIRST_PID = 100
+FIRST_OF_PARTY = 500
 URL = "http://club.example.org/albums/{album}/photos"
 _UNFINISHED = "select exists (select 1 from v_albums where not settled)"
 
@@ -121,6 +123,8 @@ class Scene:
         self.disk = JournalDisk(folder)
         self.photos = Photos(folder, self.chance.of("files"), BORN)
         self.photos.volume = plan.volume
+        self.party = Photos(folder, self.chance.of("party"), BORN, "party") if plan.party else None
+        """The photos of the second album."""
         self.file_system = "vfat" if len(plan.volume) == 9 else "tmpfs"
         self.draw: Callable[[], float] = self.chance.of("engine").random
         """The engine's own chance."""
@@ -158,6 +162,11 @@ class Scene:
         """By the connection, of each body on it: since when its end may have left; virtual
         seconds."""
         self.channel = Channel(self)
+        self.orders = Orders(self)
+        self.was_ordered = False
+        """Somebody has stopped albums of the run that is on, or the last one."""
+        self.asked_for: set[int] = set()
+        """The albums that the last command was asked to send."""
         self.watchers: list[Watcher] = []
         self.lives = 0
         self.is_alone = plan.hook is not None
@@ -167,6 +176,8 @@ class Scene:
         """When the last run ended, by the loop's time."""
         self.is_cron = False
         self.no_leave_until = 0.0
+        self.well_after: set[int] = set()
+        """The runs after which no pause was left."""
         self.owed: set[str] = set()
         """The keys of all notices that were seen in the journal."""
         if any(event.kind in WAITS for event in plan.events):
@@ -175,6 +186,11 @@ class Scene:
         self.loop.after_step = self._after_step
         for number, size in enumerate(plan.sizes):
             self.photos.take(number, size, BORN - PHOTOS_AGE + 60 * number)
+        if self.party is not None:
+            self.party.volume = plan.volume
+        for number, size in enumerate(plan.party, start=FIRST_OF_PARTY):
+            assert self.party is not None
+            self.party.take(number, size, BORN - PHOTOS_AGE + 60 * number)
 
     def clock(self) -> float:
         return BORN + self.offset + self.loop.time()
@@ -221,7 +237,14 @@ class Scene:
             [open_root(self.photos.folder)], Filters(), "trip", Destination("club", self.target()),
             on_skip=lambda _: None, edited=edited,
         )  # fmt: skip
-        intake.take_in(own, None, self.disk.spool if self.plan.spool else None)
+        spool = self.disk.spool if self.plan.spool else None
+        album_id = intake.take_in(own, None, spool)
+        self.orders.lifted({album_id})
+        if self.party is not None and not before:
+            Intake(
+                [open_root(self.party.folder)], Filters(), "party",
+                Destination("club", self.target()), on_skip=lambda _: None,
+            ).take_in(own, None, spool)  # fmt: skip
         after = self._queued(own)
         self.pushed_again.update(
             set(after) & {task for task in before if before[task] != after[task]}
@@ -240,11 +263,15 @@ class Scene:
         if plan.hook is not None and plan.watched and not cron and self.owed:
             look_at_terminal(self)
         life = self.begin_life()
-        album_ids = [album.id for album in runs.albums(life.journal)]
+        lifts = lifts and not (cron and self.is_alone)
+        albums = runs.albums(life.journal)
+        album_ids = [album.id for album in albums if lifts or not (self.is_alone and album.held)]
+        self.asked_for = set(album_ids)
         with life.journal.transaction():
             runs.close_dead(life.journal)
             if lifts:
                 runs.hold(life.journal, album_ids, False)
+                self.orders.lifted(self.asked_for)
             if plan.hook is None:
                 owed = notices.claim(life.journal, 1, lambda _: False)
                 notices.handed_over(life.journal, [one.id for one in owed], is_taken=True)
@@ -253,12 +280,14 @@ class Scene:
         options = Options(
             retries=plan.retries, jobs=plan.jobs, patience=0.0 if cron else plan.patience,
             spool_folder=self.disk.spool, is_cron=cron, spends_again=not cron,
+            shown={"jobs": plan.jobs, "limit_rate": None} if self.is_alone else {},
             may_run=lambda _: ("may-run",) if self.leave is not None else (),
             is_watched=plan.watched and not cron, tell_after=lambda _: plan.tell_after,
         )  # fmt: skip
+        self.fired_before = self.loop.fired
         self.course, self.is_cron = Course(self.loop.time()), cron
         self.tell("person", "retry-failed" if cron else "resume")
-        self.was_stopped = self.was_cut = self.came_too_late = False
+        self.was_stopped = self.was_cut = self.came_too_late = self.was_ordered = False
         world = World(
             life.helpers, life.network, self.clock, self.draw,
             lambda _, timeout: SimulatedHttp(self, life.helpers, timeout or 60.0),  # type: ignore[arg-type, return-value]
@@ -305,14 +334,25 @@ class Scene:
             life.command.end()
             noted = self.reader.execute("select key from notice where handed_over is not null")
             self.channel.crashed({row[0] for row in noted})
+            self.orders.ended()
 
     @property
     def is_locked(self) -> bool:
         """Does a process hold the uploader's lock?"""
         return self.life is not None and not self.life.has_let_go
 
+    @property
+    def truth(self) -> dict[str, bytes]:
+        """What the paths of all albums hold."""
+        return self.photos.truth | (self.party.truth if self.party is not None else {})
+
     def is_alive(self, pid: int) -> bool:
         return self.life is not None and self.life.pid == pid
+
+    def has_albums_for_cron(self) -> bool:
+        """Is an album not on hold?"""
+        sql = "select exists (select 1 from album where not held)"
+        return not self.is_alone or bool(self.reader.execute(sql).fetchone()[0])
 
     def has_work(self) -> bool:
         """Would a command send anything?"""
@@ -457,6 +497,7 @@ class Scene:
             self.heard_at, self.fired_before = self.line.last_heard, self.loop.fired
         if self.is_alone and self.life is not None and self.life.command is not None:
             self.life.command.turn()
+            self.orders.turn()
             for watcher in self.watchers:
                 watcher.turn()
         self.events.after_step()

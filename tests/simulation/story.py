@@ -115,6 +115,8 @@ def _live(scene: Scene, result: Result) -> None:
     retried = 0
     cron = False
     for _ in range(MOST_RUNS):
+        if cron and not scene.has_albums_for_cron():
+            break
         end = scene.run(cron=cron)
         result.runs += 1
         _judge(scene, result, end)
@@ -126,6 +128,8 @@ def _live(scene: Scene, result: Result) -> None:
             if retried >= scene.plan.cron or end.exit_code == 0:
                 break
             retried, cron = retried + 1, True
+        elif scene.was_ordered:  # cron comes by, or somebody goes on
+            cron = scene.chance.of("cron").random() < 0.5
         scene.loop.pass_time(scene.chance.of("person").choice((1.0, 60.0, 3600.0, 30_000.0)))
     _be_quiet(scene, result)
 
@@ -160,9 +164,11 @@ def _judge(scene: Scene, result: Result, end: RunEnd | None) -> None:
         laws.always(scene, scene.reader)
     else:
         laws.after_run(scene, scene.reader, end)
-    if scene.plan.hook is not None:
+    if scene.is_alone:
+        scene.orders.always()
         notice_laws.always(scene, scene.reader)
         if end is not None:
+            scene.orders.after_run(end.run_id)
             notice_laws.after_run(scene, scene.reader, end)
             alone_laws.after_run(scene, scene.reader, end, scene.course)
 

@@ -4,6 +4,7 @@ letter."""
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -227,14 +228,9 @@ ALONE_EACH = {
     **{
         f"{kind} at {point}": Event(kind, at, 0.4, point)
         for kind in ALONE
-        for point, at in _POINTS.items()
+        for point, at in (_POINTS | {"step": 60}).items()
     },
-    **{
-        f"{kind} at {point}": Event(kind, 1, 0.4, point)
-        for kind in ENDINGS
-        for point in HANDING
-        if kind != "drain twice"
-    },
+    **{f"{kind} at {point}": Event(kind, 1, 0.4, point) for kind in ENDINGS for point in HANDING},
 }
 """A story for each kind of what comes about while nobody is there."""
 
@@ -243,13 +239,35 @@ ALONE_EACH = {
 def test_each_comes_about_while_nobody_is_there(name: str) -> None:
     event = ALONE_EACH[name]
     plan = Plan(
-        1, (300, 200_001, 4002), "asked", "safe", jobs=1, tick=60.0, hook="well", watched=False,
-        events=(event,),
+        1, (300, 200_001, 4002), "asked", "safe", jobs=1, tick=0.25, hook="well", watched=False,
+        party=(300,), events=(event,),
     )  # fmt: skip
     result = play(plan)
     assert result.broken == ""
     assert result.fired[event.kind] > 0, result.told
     assert result.fired["a notice is delivered"] > 0, result.told
+    comes = _COMES_OF.get(event.kind.split()[0], "") if event.kind in ALONE else ""
+    assert result.fired[comes] > 0 or comes == "", result.told
+
+
+_COMES_OF = {
+    "watcher": "a watcher looks",
+    "stop": "a stop returns",
+    "change": "a change is taken over",
+}
+"""Of orders and watchers, by the first word of their kind."""
+
+
+def test_a_crash_before_a_notice_is_marked_is_counted() -> None:
+    """Whoever outlives the crash delivers it, and the next command does so again."""
+    counted: Counter[str] = Counter()
+    for seed in range(8):
+        kill = Event("kill", 1, 0.4, "delivered")
+        result = play(Plan(seed, (300,), hook="well", watched=False, events=(kill,)))
+        assert result.broken == ""
+        counted += result.fired
+    assert counted["a crash before a notice is marked"] == 8
+    assert counted["a notice is delivered"] == 16
 
 
 @pytest.mark.parametrize("hook", HOOKS)
