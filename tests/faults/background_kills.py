@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import zygote
-from kill_loop import FORM_FAULTS, Club, Command, Loop, Result, main
+from kill_loop import FORM_FAULTS, INBOX_FAULTS, Club, Command, Loop, Result, main
 from servers import answer
 
 from albumup.journal.lock import is_locked
@@ -148,7 +148,8 @@ class Background(Loop):
     def _turn(self, *, is_down: bool) -> None:
         """The server goes down, or comes back."""
         self._is_down = is_down
-        self.server.weather.turn({"503": 1.0} if is_down else FORM_FAULTS)
+        usual = INBOX_FAULTS if self.target == "inbox" else FORM_FAULTS
+        self.server.weather.turn({"503": 1.0} if is_down else usual)
         if isinstance(self.server, Club):
             self.server.question = lambda: (answer(503 if is_down else 405),)
 
