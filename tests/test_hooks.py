@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -46,6 +48,28 @@ def test_a_command_gets_its_input_and_environment_whole() -> None:
 )
 def test_a_command_that_fails_says_so(script: str, words: str) -> None:
     assert run("sh", "-c", script, given=b"x" * 1_000_000).words == words
+
+
+KILLED = """
+import os, signal, subprocess, sys
+from albumup import hooks
+
+start = subprocess.Popen
+
+def killed(*args, **more):
+    start(*args, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+subprocess.Popen = killed
+hooks.run_hook(["sh", "-c", 'cat > part; mv part whole'], b"notice " * 1000, dict(os.environ))
+"""
+
+
+def test_a_command_that_was_started_gets_its_input_whatever_becomes_of_us(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    until((tmp_path / "whole").exists)
+    assert (tmp_path / "whole").read_bytes() == b"notice " * 1000
 
 
 def test_a_command_that_does_not_read_its_input_is_no_fault() -> None:

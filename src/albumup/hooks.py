@@ -51,56 +51,101 @@ def run_hook(
     After ``limit`` seconds, or once ``gives_up()`` is true, its whole process group is killed.
     Processes that it left behind are not waited for, even if they hold its output open.
     """
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a command"
-        return HookEnd(f"{command[0]} cannot be run: {why}")
-    with _Pipes(process, given) as pipes:
-        deadline = time.monotonic() + limit
-        while process.poll() is None:
-            is_cut = gives_up()
-            if is_cut or time.monotonic() >= deadline:
-                _kill(process)
-                return HookEnd("cut off" if is_cut else f"not done after {limit:g} s", pipes.output)
-            pipes.move(_LOOK)
-        pipes.drain()
-        return HookEnd(_fault_of(process.returncode), pipes.output)
+    with _Input(given) as fed:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=fed.reader,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=env,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not a command"
+            return HookEnd(f"{command[0]} cannot be run: {why}")
+        fed.hand_over()
+        with _Pipes(process, fed) as pipes:
+            return _watched(process, pipes, limit, gives_up)
+
+
+def _watched(
+    process: subprocess.Popen[bytes], pipes: _Pipes, limit: float, gives_up: Callable[[], bool]
+) -> HookEnd:
+    deadline = time.monotonic() + limit
+    while process.poll() is None:
+        is_cut = gives_up()
+        if is_cut or time.monotonic() >= deadline:
+            _kill(process)
+            return HookEnd("cut off" if is_cut else f"not done after {limit:g} s", pipes.output)
+        pipes.move(_LOOK)
+    pipes.drain()
+    return HookEnd(_fault_of(process.returncode), pipes.output)
+
+
+class _Input:
+    """The input of a command: a pipe that is filled before the command is started.
+
+    So the command gets all of it, if that is no more than a pipe holds, even if this process is
+    killed meanwhile.
+    """
+
+    def __init__(self, given: bytes) -> None:
+        self.reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        self.stream = os.fdopen(writer, "wb", buffering=0)
+        self._left = memoryview(given)
+        self._is_ours = True
+        self.is_over = self.write()
+
+    def __enter__(self) -> _Input:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hand_over()
+        self.stream.close()
+
+    def write(self) -> bool:
+        """Write what fits; True at the end: all is written, or the command does not read."""
+        try:
+            written = os.write(self.stream.fileno(), self._left)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        self._left = self._left[written:]
+        return not self._left
+
+    def hand_over(self) -> None:
+        """The command has its end of the pipe; what is written to its end is its whole input."""
+        if self._is_ours:
+            self._is_ours = False
+            os.close(self.reader)
+        if self.is_over:
+            self.stream.close()
 
 
 class _Pipes:
     """The input and output of a command; neither ever blocks."""
 
-    def __init__(self, process: subprocess.Popen[bytes], given: bytes) -> None:
-        assert process.stdin is not None
+    def __init__(self, process: subprocess.Popen[bytes], fed: _Input) -> None:
         assert process.stdout is not None
-        self._stdin, self._stdout = process.stdin, process.stdout
-        self._left = memoryview(given)
+        self._fed, self._stdout = fed, process.stdout
         self.output = b""
         self._heard = 0
         self._selector = selectors.DefaultSelector()
-        for stream, event in (
-            (self._stdin, selectors.EVENT_WRITE),
-            (self._stdout, selectors.EVENT_READ),
-        ):
-            os.set_blocking(stream.fileno(), False)
-            self._selector.register(stream, event)
+        os.set_blocking(self._stdout.fileno(), False)
+        self._selector.register(self._stdout, selectors.EVENT_READ)
+        if not fed.is_over:
+            self._selector.register(fed.stream, selectors.EVENT_WRITE)
 
     def __enter__(self) -> _Pipes:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._selector.close()
-        for stream in (self._stdin, self._stdout):
-            with contextlib.suppress(OSError):
-                stream.close()
+        with contextlib.suppress(OSError):
+            self._stdout.close()
 
     def move(self, seconds: float) -> None:
         """Write and read as much as is possible now; wait at most ``seconds`` for that."""
@@ -108,7 +153,7 @@ class _Pipes:
         if is_flooded or not self._selector.get_map():
             time.sleep(seconds)  # a flood must not take the processor away from the uploads
         for key, _ in self._selector.select(seconds):
-            is_over = self._write() if key.fileobj is self._stdin else self._read()
+            is_over = self._fed.write() if key.fileobj is self._fed.stream else self._read()
             if is_over:
                 self._selector.unregister(key.fileobj)
                 with contextlib.suppress(OSError):
@@ -124,17 +169,6 @@ class _Pipes:
             heard = self._heard
             if self._read() or self._heard == heard:
                 return
-
-    def _write(self) -> bool:
-        """Write input; return True at its end: all is written, or the command does not read."""
-        try:
-            written = os.write(self._stdin.fileno(), self._left[:4096])
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        self._left = self._left[written:]
-        return not self._left
 
     def _read(self) -> bool:
         """Read output; return True at its end."""
