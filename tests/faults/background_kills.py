@@ -272,11 +272,14 @@ class Background(Loop):
         self._compare_albums(owed)
         self._compare_targets(owed)
 
-    def _had(self) -> list[dict[str, Any]]:
-        """What the command got, whole."""
+    def _had(self) -> Iterator[dict[str, Any]]:
+        """What the command got: each notice whole, or not at all."""
         with contextlib.suppress(FileNotFoundError), open(self._got, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
-        return []
+            for line in file:
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    self.result.faults.append(f"the command got no notice, but {line!r}")
 
     def _compare_albums(self, owed: list[Any]) -> None:
         """The last notice of an album is of its end, and no two in a row say the same."""
