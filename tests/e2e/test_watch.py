@@ -127,6 +127,9 @@ def test_a_journal_that_is_gone_is_missed_by_all_who_look_and_ends_the_uploader(
     for command, code in (("status", 0), ("wait trip", 1), ("watch", 1)):
         done = home.run(*command.split())
         assert (done.returncode, "moved or deleted while" in done.stderr) == (code, True)
+    late = home.run("push", "trip")
+    assert (late.returncode, "Bring it back" in late.stderr) == (1, True)
+    assert not home.journal.exists()
     assert first.stderr is not None
     until(lambda: "was moved or deleted: nothing new starts" in first.stderr.readline())
     server.may_answer.set()

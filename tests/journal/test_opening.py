@@ -77,6 +77,37 @@ def test_a_new_journal_and_its_folder_are_private(path: Path) -> None:
     assert files == dict.fromkeys(names, 0o600)
 
 
+def moved_away(path: Path) -> dict[str, bytes]:
+    """Move a journal away while it is used, and its write-ahead log stays: the log's files."""
+    journal = Journal(str(path))
+    push(journal, [arrival()])
+    left = {suffix: Path(f"{path}{suffix}").read_bytes() for suffix in ("-wal", "-shm")}
+    assert len(left["-wal"]) > 0
+    os.rename(path, path.with_name("elsewhere.db"))
+    journal.connection.close()
+    for suffix, data in left.items():
+        Path(f"{path}{suffix}").write_bytes(data)
+    return left
+
+
+def test_no_journal_is_made_beside_the_log_of_one_that_is_used(path: Path) -> None:
+    left = moved_away(path)
+    with FileLock(paths_of(str(path))["lock"]):
+        with pytest.raises(LocalError, match="moved or deleted while a process uploads from it"):
+            open_writer(str(path))
+        assert not path.exists()
+    assert {suffix: Path(f"{path}{suffix}").read_bytes() for suffix in left} == left
+
+
+def test_the_log_of_a_journal_that_is_gone_is_set_aside(path: Path) -> None:
+    left = moved_away(path)
+    with closing(Journal(str(path))) as journal:
+        assert journal.rows("select count(*) from task")[0][0] == 0
+        assert journal.rows("pragma quick_check")[0][0] == "ok"
+    aside = [one for one in path.parent.iterdir() if ".corrupt-" in one.name]
+    assert sorted(one.read_bytes() for one in aside) == sorted(left.values())
+
+
 def test_a_journal_says_whose_it_is_and_how_old(path: Path) -> None:
     made(path)
     with closing(sqlite3.connect(path)) as connection:

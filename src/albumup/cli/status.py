@@ -137,7 +137,7 @@ def alone(app: App) -> int:
     found, run, _ = show(app)
     if run is not None:
         app.screen.say(f"Process {run.pid} is uploading. Next: albumup watch")
-    else:
+    elif found or not is_locked(paths_of(app.journal)["lock"]):  # else the journal was moved
         app.screen.say(f"Next: {_next(app, found)}    (all commands: albumup --help)")
     return 0
 

@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from albumup.disk import fsync_folder, make_folder, room_for
 from albumup.errors import AlbumupError, ConfigError, LocalError
 from albumup.journal.connecting import connect, is_connected
-from albumup.journal.lock import FileLock
+from albumup.journal.lock import FileLock, is_locked
 from albumup.journal.migrations import APPLICATION_ID, VERSION, migrate
 from albumup.photos.volumes import file_system_of
 
@@ -68,6 +68,7 @@ def open_writer(path: str) -> sqlite3.Connection:
         with FileLock(paths_of(path)["open"]):
             _refuse_foreign(path)
             if not os.path.exists(path) or os.path.getsize(path) == 0:
+                _refuse_leftovers(path)
                 _create(path)
             connection = connect(path, "rw")
             try:
@@ -247,6 +248,17 @@ def _create(path: str) -> None:
         raise
     os.replace(new, path)
     fsync_folder(os.path.dirname(path))
+
+
+def _refuse_leftovers(path: str) -> None:
+    """Keep a new journal apart from the write-ahead log of one that was there before, which SQLite
+    would take for its own: raise LocalError if an uploader still writes that log, else set it
+    aside."""
+    if not any(os.path.lexists(path + suffix) for suffix in ("-wal", "-shm")):
+        return
+    if is_locked(paths_of(path)["lock"]):
+        raise journal_gone(path)
+    set_aside(path)
 
 
 def _drop(new: str) -> None:
