@@ -113,6 +113,11 @@ def test_other_options_are_told(changed: dict[str, Any], said: str) -> None:
     assert line == f"Goes on with {said}, as another command asked."
 
 
+def test_copies_are_told_with_their_album() -> None:
+    said = event_line(Spooled(0.0, "m3", "home", 20), BaseNames())
+    assert said == "m3: 20 photos copied. You can take the card out now."
+
+
 def test_a_sleep_is_told_with_its_length() -> None:
     said = event_line(Woke(0.0, None, None, 27_600.0), BaseNames())
     assert said == "Awake again after 7 h 40 min; going on."
@@ -190,8 +195,8 @@ PATH = PLACE | {"path": "/t/A.JPG"}
         (GoesOn(0.0, None, "home"), PLACE | {"event": "goes_on", "album": None}),
         (FramedAnew(0.0, None, "home"), PLACE | {"event": "framed_anew", "album": None}),
         (
-            Spooled(0.0, None, None, 3),
-            PLACE | {"event": "spooled", "album": None, "target": None, "photos": 3},
+            Spooled(0.0, "trip", "home", 3),
+            PLACE | {"event": "spooled", "photos": 3},
         ),
         (AlbumNote(0.0, "trip", "home", "emptied"), PLACE | {"event": "album", "words": "emptied"}),
         (

@@ -16,7 +16,16 @@ from albumup.session.live import Live
 from albumup.session.looking import Looker, Missed
 from albumup.session.telling import Ebbing, Silent, Word
 from albumup.uploader.engine_thread import Shown
-from albumup.uploader.events import Event, Pause, Paused, Progress, Recorded, Tried, Upload
+from albumup.uploader.events import (
+    Event,
+    Pause,
+    Paused,
+    Progress,
+    Recorded,
+    Spooled,
+    Tried,
+    Upload,
+)
 
 from .conftest import Clock, MakeAlbum
 
@@ -291,6 +300,17 @@ def test_a_run_after_another_is_shown_from_its_beginning(stage: Stage, journal: 
     looker.look(second)
     assert stage.screen.recalled == [failed(1)]
     assert stage.screen.events == []
+
+
+def test_nobody_takes_out_a_card_because_another_album_is_copied(stage: Stage) -> None:
+    copied = Spooled(1.0, "trip", "home", 20)
+    stage.live.hear(copied)
+    stage.write()
+    mine, others, all_of_it = stage.looker(stage.trip), stage.looker(stage.more), stage.looker()
+    for looker, recalled in ((mine, [copied]), (others, []), (all_of_it, [copied])):
+        looker.look(stage.run)
+        assert stage.screen.recalled == recalled
+        stage.screen.recalled.clear()
 
 
 def test_an_album_that_is_forgotten_meanwhile_is_left_out(stage: Stage, journal: Journal) -> None:

@@ -19,7 +19,8 @@ from albumup.session.intake import Intake
 from albumup.session.stopping import order
 from albumup.targets.form import FormTarget
 from albumup.transfer.values import Answer, Sent
-from albumup.uploader.events import Progress
+from albumup.uploader.events import Event as AnyEvent
+from albumup.uploader.events import Progress, Spooled
 from albumup.uploader.options import RunEnd
 from simulation.disk import emptied
 from simulation.manners import Manner
@@ -40,7 +41,9 @@ class Stage:
         self.scene = scene
         self.end: RunEnd | None = None
 
-    def push(self, album: str, target: str = "club", most: int = 1000) -> None:
+    def push(
+        self, album: str, target: str = "club", most: int = 1000, spool: str | None = None
+    ) -> None:
         """Queue the album, of photos whose names begin with its own: ``trip_IMG_0.JPG``."""
         scene = self.scene
         folder = os.path.join(os.path.dirname(scene.disk.journal), f"photos of {album}")
@@ -51,7 +54,7 @@ class Stage:
         with closing(scene.open()) as journal:
             there = Destination(target, scene.target(target))
             intake = Intake([open_root(folder)], Filters(), album, there, on_skip=lambda _: None)
-            intake.take_in(journal, None, None)
+            intake.take_in(journal, None, spool)
             with journal.transaction():
                 journal.accepted(target, scene.target(target).settings.url)
 
@@ -177,6 +180,24 @@ def test_a_run_ends_when_its_last_album_was_stopped(stage: Stage) -> None:
     assert stage.held() == ["more", "trip"]
     assert stage.scene.loop.time() < 6
     assert stage.states("trip") == {"uploaded": 2, "pending": 4}
+
+
+@one_at_a_time()
+def test_copies_are_told_as_those_of_their_album(stage: Stage) -> None:
+    told: list[Spooled] = []
+    listen = stage.scene._listen
+
+    def hear(event: AnyEvent) -> None:
+        listen(event)
+        told.extend([event] if isinstance(event, Spooled) else [])
+
+    stage.scene._listen = hear  # type: ignore[method-assign]
+    for name, most in (("card", 2), ("film", 3)):
+        stage.push(name, most=most, spool=stage.scene.disk.spool)
+    stage.resume("card", "film")
+    assert stage.run() == 0
+    found = sorted((str(one.album), one.target, one.photos) for one in told)
+    assert found == [("card", "club", 2), ("film", "club", 3)]
 
 
 @one_at_a_time()

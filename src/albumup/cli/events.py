@@ -15,7 +15,7 @@ from albumup.cli.layout import sentence
 from albumup.cli.names import Names
 from albumup.cli.pace import pace
 from albumup.cli.titles import title_of
-from albumup.cli.words import utc
+from albumup.cli.words import shown_name, utc
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
 from albumup.journal.reading import status_of
@@ -122,8 +122,8 @@ def event_line(event: Event, names: Names, target: str = "") -> str:
             return (
                 f"{escape(target)} has other settings now: what was ready for it is made ready anew"
             )
-        case Spooled(photos=count):
-            return copied(count)
+        case Spooled(album=album, photos=count):
+            return f"{shown_name(album)}: {copied(count)}" if album else copied(count)
     return ""
 
 

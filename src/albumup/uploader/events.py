@@ -25,7 +25,7 @@ class Event(Struct, frozen=True, tag=True):
 
 
 class Spooled(Event, frozen=True):
-    """All photos to be copied are on this disk and journaled."""
+    """All photos of an album to be copied are on this disk and journaled."""
 
     kind = "spooled"
     photos: int

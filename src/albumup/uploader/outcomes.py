@@ -92,9 +92,9 @@ class Outcomes:
             upstream.is_journaled = True
             journal.accepted(upstream.target.name, upstream.target.at)
 
-    def spooled(self, photos: int) -> None:
-        """Tell that all photos to be copied are on this disk and journaled."""
-        self.tell(Spooled(self._clock(), None, None, photos))
+    def spooled(self, album: str, target: str, photos: int) -> None:
+        """Tell that all photos of an album to be copied are on this disk and journaled."""
+        self.tell(Spooled(self._clock(), album, target, photos))
 
     def accepted(
         self, journal: Journal, one: InHand, state: State, finding: Finding, sent: Sent

@@ -78,9 +78,10 @@ class Preparer:
     def _rest(self) -> None:
         """Note that there is nothing to read now."""
         run = self._run
-        if self._reader.spooled:
-            run.outcomes.spooled(self._reader.spooled)
-            self._reader.spooled = 0
+        for (album, target), photos in self._reader.spooled.items():
+            if photos:
+                run.outcomes.spooled(album, target, photos)
+        self._reader.spooled.clear()
         run.is_preparing = False
         for bell in (run.queue.to_ask, run.queue.to_place, run.queue.to_end):
             bell.ring()

@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 import queue
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -147,8 +148,8 @@ class Reader:
         self._spool_folder = run.options.spool_folder
         self.was_used = False
         """Copies were put into the spool folder before."""
-        self.spooled = 0
-        """The number of copies made."""
+        self.spooled: Counter[tuple[str, str]] = Counter()
+        """The number of copies made, by album and target."""
         self._folders: dict[tuple[int, bytes], _Folder] = {}
         """Folders by root and path."""
         self._looks: dict[tuple[int, bytes], _Look] = {}
@@ -255,7 +256,7 @@ class Reader:
             await self._give_up(task, "it is empty now")
             return None
         self._unstable.pop(task.id, None)
-        self.spooled += task.spool
+        self.spooled[task.album, wanted.upstream.target.name] += task.spool
         return Read(wanted, reading)
 
     def _is_too_young(self, folder: _Folder, pins: Pins) -> bool:
