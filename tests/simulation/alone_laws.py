@@ -36,6 +36,8 @@ class Course:
     waited: float = 0.0
     """Seconds in which it was told that nothing may start."""
     waits_since: float | None = None
+    waits: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when nothing might start, by the wall clock."""
     paused: Counter[str] = field(default_factory=Counter)
 
     def hear(self, event: Event, now: float) -> None:
@@ -43,9 +45,11 @@ class Course:
             self.paused[event.reason] += 1
         elif isinstance(event, Waits):
             self.waits_since = now
+            self.waits.append((event.time, float("inf")))
         elif isinstance(event, GoesOn) and self.waits_since is not None:
             self.waited += now - self.waits_since
             self.waits_since = None
+            self.waits[-1] = self.waits[-1][0], event.time
 
     def sleeps(self, seconds: float, tick: float) -> None:
         """It stands still: what it cannot notice is not counted."""
@@ -60,6 +64,18 @@ class Course:
 def after_run(scene: Scene, reader: sqlite3.Connection, end: RunEnd, course: Course) -> None:
     _gentle_costs_nothing(scene, reader, course)
     _patience_counts_waking(scene, end, course)
+    _nothing_starts_without_leave(scene, reader, end, course)
+
+
+def _nothing_starts_without_leave(
+    scene: Scene, reader: sqlite3.Connection, end: RunEnd, course: Course
+) -> None:
+    """But what was being opened."""
+    sql = "select count(*) from attempt where run_id = ? and started > ? and started < ?"
+    for since, until in course.waits if not scene.clock_jumped else ():
+        begun = rows(reader, sql, end.run_id, since, until)[0][0]
+        if begun > max(scene.plan.jobs, scene.orders.most_jobs):
+            raise Broken(f"{begun} attempts began while nothing might start")
 
 
 def _gentle_costs_nothing(scene: Scene, reader: sqlite3.Connection, course: Course) -> None:

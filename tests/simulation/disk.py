@@ -88,6 +88,16 @@ class JournalDisk:
         if power:
             self._lose_copies()
 
+    def tear_snapshot(self, chance: random.Random) -> bool:
+        """A writing of the run's snapshot was cut off; False if there is none."""
+        try:
+            with open(f"{self.journal}.live", "r+b") as file:
+                file.seek(int(chance.random() * 600))
+                file.write(chance.randbytes(20))
+        except FileNotFoundError:
+            return False
+        return True
+
     def lose_copies(self, most: int) -> int:
         """So many copies at most are away; how many there were."""
         if not os.path.isdir(self.spool):

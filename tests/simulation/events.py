@@ -311,9 +311,14 @@ class Events:
                 scene.push(journal)
             with journal.transaction():
                 album_ids = [album.id for album in runs.albums(journal)]
+                if scene.is_alone and event.kind == "second push":
+                    album_ids = album_ids[:1]
+                if scene.is_alone:
+                    runs.hold(journal, album_ids, False)
                 run = runs.join(journal, album_ids)
             if scene.is_alone:
-                scene.orders.joined(run, [one for one in album_ids if one == album_ids[0]])
+                scene.orders.lifted(set(album_ids))
+                scene.orders.joined(run, album_ids)
             elif run is not None:
                 scene.pushes[run.id] += 1
             else:

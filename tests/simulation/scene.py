@@ -364,6 +364,8 @@ class Scene:
         self.loop.bury()
         if life is not None:
             self._end_beside(life)
+            if self.watchers and self.chance.of("watcher").random() < 0.5:
+                self.fired["a torn snapshot"] += self.disk.tear_snapshot(self.chance.of("tear"))
         self.close()
         if life is not None:
             life.helpers.end()

@@ -122,7 +122,9 @@ def _live(scene: Scene, result: Result) -> None:
         _judge(scene, result, end)
         if end is None:
             scene.loop.pass_time(scene.chance.of("person").choice((0.0, 1.0, 600.0)))
-            cron = False
+            # Nobody is there: it is cron that goes on.
+            is_left = scene.is_alone and not scene.plan.watched
+            cron = is_left and scene.chance.of("cron").random() < 0.5
             continue
         if end.exit_code in (0, 3):
             if retried >= scene.plan.cron or end.exit_code == 0:
