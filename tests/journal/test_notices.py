@@ -137,6 +137,41 @@ def test_closing_words_count_for_their_albums_alone(journal: Journal) -> None:
     assert [tuple(row) for row in rows] == [("settled", other), ("stopped", trip)]
 
 
+def test_who_watched_another_process_does_not_answer_for_its_channels(journal: Journal) -> None:
+    trip = push(journal, [arrival()])
+
+    def owed() -> int:
+        with journal.transaction():
+            return notices.owe(journal, Cause.SETTLED, Message(), album_id=trip, target="home")
+
+    def watched() -> None:
+        with journal.transaction():
+            notices.said_of_albums(journal.connection, 1.0, [trip], of_another=True)
+
+    failed, at_work = owed(), owed()
+    with journal.transaction():
+        notices.handed_over(journal, [failed], fault="it broke")
+    claim(journal, OURS)
+    fresh = owed()
+    watched()
+    left = journal.rows("select id from notice where delivered is null order by id")
+    assert [row[0] for row in left] == [failed, at_work]
+    with journal.transaction():
+        notices.handed_over(journal, [at_work], is_taken=True)
+        notices.handed_over(journal, [fresh], fault="it broke")
+    left = journal.rows("select id from notice where delivered is null order by id")
+    assert [row[0] for row in left] == [failed, fresh], "the failure is news"
+
+
+def test_a_failure_that_was_told_with_the_closing_words_is_no_news(journal: Journal) -> None:
+    trip = push(journal, [arrival()])
+    with journal.transaction():
+        one = notices.owe(journal, Cause.SETTLED, Message(), album_id=trip, target="home")
+        notices.said_of_albums(journal.connection, 1.0, [trip])
+        notices.handed_over(journal, [one], fault="it broke", is_said=True)
+    assert unsaid(journal) == []
+
+
 def test_notices_that_are_done_with_are_kept_for_a_while(journal: Journal, clock: Clock) -> None:
     album_id = push(journal, [arrival()])
     for number in range(3):

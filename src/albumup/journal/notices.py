@@ -163,18 +163,25 @@ def release(journal: Journal, notice_ids: Iterable[int]) -> None:
 
 
 def handed_over(
-    journal: Journal, notice_ids: Iterable[int], *, is_taken: bool = False, fault: str = ""
+    journal: Journal,
+    notice_ids: Iterable[int],
+    *,
+    is_taken: bool = False,
+    fault: str = "",
+    is_said: bool = False,
 ) -> None:
     """Note that the channels are done with notices. ``is_taken``: one took them, and none failed.
 
-    ``fault``: why one failed; the user then still hears of them on a terminal.
+    ``fault``: why one failed; the user then still hears of them on a terminal, even if another
+    command has told them meanwhile. ``is_said``: this command itself has told them, and the fault.
     """
     now = journal.clock()
     delivered = now if is_taken and not fault else None
+    is_owed_again = bool(fault) and not is_said
     journal.connection.executemany(
         "update notice set handed_over = ?, fault = ?, claimed_by = null, claimed_at = null,"
-        " delivered = coalesce(delivered, ?) where id = ?",
-        [(now, plain(fault), delivered, notice_id) for notice_id in notice_ids],
+        " delivered = iif(?, null, coalesce(delivered, ?)) where id = ?",
+        [(now, plain(fault), is_owed_again, delivered, notice_id) for notice_id in notice_ids],
     )
 
 
@@ -210,12 +217,23 @@ def said(connection: sqlite3.Connection, now: float, notice_ids: Iterable[int]) 
     )
 
 
-def said_of_albums(connection: sqlite3.Connection, now: float, album_ids: Iterable[int]) -> None:
-    """Note, in one statement, that the user was told on a terminal how these albums stand."""
+def said_of_albums(
+    connection: sqlite3.Connection,
+    now: float,
+    album_ids: Iterable[int],
+    *,
+    of_another: bool = False,
+) -> None:
+    """Note, in one statement, that the user was told on a terminal how these albums settled.
+
+    ``of_another``: by a command that watched another process; it does not know whether a channel
+    fails, so notices stay owed of which one is at work or has failed.
+    """
     connection.execute(
         "update notice set delivered = ? where delivered is null and cause = ?"
-        " and album_id in (select value from json_each(?))",
-        (now, Cause.SETTLED.value, json.dumps(list(album_ids))),
+        " and album_id in (select value from json_each(?))"
+        " and not (? and (claimed_by is not null or fault <> ''))",
+        (now, Cause.SETTLED.value, json.dumps(list(album_ids)), of_another),
     )
 
 

@@ -62,7 +62,10 @@ def note_told(journal: Journal, album_ids: Collection[int]) -> None:
     """Note that the user was told of these albums, even if ``journal`` is open for reading only."""
     now = journal.clock()
     if album_ids:
-        _write(journal.path, lambda one: notices.said_of_albums(one, now, album_ids))
+        _write(
+            journal.path,
+            lambda one: notices.said_of_albums(one, now, album_ids, of_another=True),
+        )
 
 
 def _write(path: str, change: Callable[[sqlite3.Connection], None]) -> None:

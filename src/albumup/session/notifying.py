@@ -96,6 +96,8 @@ class Notifying:
         self._waiting: set[int] = set()
         """The ids of notices that have not come back."""
         self._env: Mapping[str, str] = {}
+        self._said: Collection[int] = ()
+        """The albums whose standing this command has told."""
         self._is_last = self._is_cut = False
 
     def owed(self) -> None:
@@ -133,6 +135,7 @@ class Notifying:
         is true, channels that hang are cut off.
         """
         change = partial(in_own_transaction, journal)
+        self._said = said
         if said:
             change(lambda own: notices.said_of_albums(own.connection, own.clock(), said))
         left, self._marks = self._marks, []
@@ -189,7 +192,9 @@ class Notifying:
             if handed is None:
                 notices.release(journal, [notice.id])
                 return ""
-            notices.handed_over(journal, [notice.id], is_taken=handed.is_taken, fault=handed.fault)
+            is_said = notice.album_id in self._said
+            ids, is_taken, fault = [notice.id], handed.is_taken, handed.fault
+            notices.handed_over(journal, ids, is_taken=is_taken, fault=fault, is_said=is_said)
             is_news = handed.lack and runs.tell(journal, _LACK, handed.lack)
             return handed.lack if is_news else ""
 

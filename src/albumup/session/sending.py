@@ -202,10 +202,11 @@ class Session:
         self._notifying.finish(self.journal, self.audience.told(may_leave), may_leave)
 
     def _note_told(self) -> None:
-        """The closing words count as the notices of the albums that they are about."""
+        """The closing words about another process count as the notices of their albums."""
         if told := self.audience.told(self._may_leave()):
             with self.journal.transaction():
-                notices.said_of_albums(self.journal.connection, self.journal.clock(), told)
+                how = self.journal.connection, self.journal.clock(), told
+                notices.said_of_albums(*how, of_another=True)
 
     def _pings(self) -> AbstractContextManager[Pinging]:
         targets = {one.target for one in runs.albums(self.journal) if one.id in self.album_ids}
