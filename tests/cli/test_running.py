@@ -23,6 +23,14 @@ UPLOADS = (
 MOVING = Progress(117, 294, 1_720_000_000, 4_180_000_000, True, 0, 0, UPLOADS, ())
 SNAPSHOT = Snapshot(4121, 7, NOW, MOVING, ["trip"], rate=9.1e6)
 PAUSED = Progress(0, 9, 0, 900, True, 0, 0, (), (Pause("home", "502 Bad Gateway", 61.0, 239.0),))
+WAITING = with_fields(
+    PAUSED,
+    pauses=(
+        Pause("home", "may_run says no (on battery)", 61.0, 0.0, is_waiting=True),
+        Pause("club", "may_run does not answer: not ended within 10 s", 3.0, 0.0, is_waiting=True),
+        *PAUSED.pauses,
+    ),
+)
 IN_FLIGHT = "In flight: IMG_4120.MOV 70 %, IMG_4124.HEIC 99 %"
 
 
@@ -41,6 +49,14 @@ IN_FLIGHT = "In flight: IMG_4120.MOV 70 %, IMG_4124.HEIC 99 %"
         (replace(SNAPSHOT, rate=0.0), ["Process 4121: 0 B/s", IN_FLIGHT]),
         (replace(SNAPSHOT, rate=None), ["Process 4121: begins", IN_FLIGHT]),
         (replace(SNAPSHOT, progress=PAUSED), ["Process 4121: paused"]),
+        (
+            replace(SNAPSHOT, progress=WAITING, titles={"home": "photos.example.org"}),
+            [
+                "Process 4121: paused",
+                "photos.example.org waits: may_run says no (on battery)",
+                "club waits: may_run does not answer: not ended within 10 s",
+            ],
+        ),
         (
             replace(SNAPSHOT, progress=with_fields(MOVING, uploads=UPLOADS[:1] * 64)),
             [

@@ -13,7 +13,7 @@ from albumup.journal.opening import paths_of
 from albumup.journal.reading import Running
 from albumup.photos.file_names import text_of
 from albumup.session.snapshot import SILENT_SECONDS, Reader, Snapshot
-from albumup.uploader.events import Upload
+from albumup.uploader.events import Pause, Upload
 
 _MOST_NAMED, _WIDEST = 4, 24
 """The most photos in flight that are named, and the cells of a name."""
@@ -30,9 +30,16 @@ def lines(now: Snapshot, clock: float) -> list[str]:
     lasted = clock - now.time
     if lasted >= SILENT_SECONDS:
         return [silent(now.pid, now.time, lasted)]
-    first = f"Process {now.pid}: {', '.join(_pace(now))}"
+    said = [f"Process {now.pid}: {', '.join(_pace(now))}"]
     flying = [upload for upload in now.progress.uploads if upload is not None]
-    return [first, _in_flight(flying)] if flying else [first]
+    if flying:
+        said.append(_in_flight(flying))
+    return [*said, *(_waiting(now, one) for one in now.progress.pauses if one.is_waiting)]
+
+
+def _waiting(now: Snapshot, pause: Pause) -> str:
+    title = now.titles.get(pause.target, pause.target)
+    return f"{escape(title)} waits: {escape(pause.words)}"
 
 
 def silent(pid: int, when: float, lasted: float) -> str:

@@ -26,7 +26,7 @@ from albumup.session.snapshot import (
     packed,
     packed_event,
 )
-from albumup.uploader.events import Event, Pause, Progress, Upload
+from albumup.uploader.events import Event, Progress, Upload
 
 if TYPE_CHECKING:
     from albumup.errors import AlbumupError
@@ -170,8 +170,7 @@ def _short(progress: Progress) -> Progress:
         for upload in progress.uploads
     )
     pauses = tuple(
-        Pause(pause.target, _text(pause.words), pause.lasted, pause.gives_up)
-        for pause in progress.pauses[:_PAUSES]
+        replace_fields(pause, words=_text(pause.words)) for pause in progress.pauses[:_PAUSES]
     )
     return replace_fields(progress, uploads=uploads, pauses=pauses)
 

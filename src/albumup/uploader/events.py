@@ -199,6 +199,8 @@ class Pause:
     words: str
     lasted: float
     gives_up: float
+    is_waiting: bool = False
+    """Nothing is wrong: the user's own command says that uploads have to wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,8 @@ class Upstream:
         if self.closing is not None:
             return None
         if self.waits:
-            return Pause(self.target.name, self.waits, clock - (self.waits_since or clock), 0.0)
+            lasted = clock - (self.waits_since or clock)
+            return Pause(self.target.name, self.waits, lasted, 0.0, is_waiting=True)
         if not self.breaker.is_sick:
             return None
         gives_up = self.breaker.gives_up_at() - now
