@@ -91,6 +91,28 @@ def test_an_album_with_something_unsent_is_not_settled(home: Home, server: FormS
     assert "waiting" in home.run("status").stdout
 
 
+def test_status_says_why_albums_wait_until_something_newer_is_known(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    server.answer = lambda _: answer(401, {})
+    why = home.run("push", home.photos(2)).stderr.splitlines()
+    refused = next(line for line in why if "401" in line)
+    mend = next(line for line in why if "target check club" in line)
+    assert home.run("status").stderr.splitlines() == [refused, mend]
+    home.photos(1, "card", first=9)
+    server.answer = lambda _: answer(200, {})
+    (home.folder / "trip").rename(home.folder / "away")
+    assert home.run("resume").returncode == 75
+    assert home.run("status").stderr.splitlines() == [
+        f"{home.folder}/trip: it does not exist. Bring back its card or disk, then: albumup resume"
+    ]
+    server.answer = lambda _: answer(401, {})
+    home.run("push", "card")
+    assert home.run("status", "card").stderr.splitlines() == [refused, mend]
+    assert home.run("status", "trip").stderr == "", "the last run was about another album"
+
+
 # list
 
 

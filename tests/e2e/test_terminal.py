@@ -109,7 +109,8 @@ def test_the_bare_command_says_where_things_stand_and_what_to_type_next(
     home.form(server)
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 401, {})
     home.run("push", home.photos(3), "-j1")
-    assert said()[-1] == f"Next: albumup resume{last}"
+    assert said()[-1] == f"Next: albumup target check club{last}"
+    assert "club: refused: 401 Unauthorized" in said()
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     home.run("resume")
     late, command, head, line, after = said()

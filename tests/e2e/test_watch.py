@@ -220,11 +220,13 @@ def test_where_nobody_uploads_a_watcher_says_where_things_stand_and_ends(
 ) -> None:
     home.form(server)
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 401)
-    home.run("push", home.photos(3), "-j1")
+    pushed = home.run("push", home.photos(3), "-j1")
+    why = [line for line in pushed.stderr.splitlines() if "401" in line or "token" in line][-2:]
     done = home.run("watch", "trip")
     assert done.returncode == 75
     assert done.stderr.splitlines() == [
         "Nobody is uploading.",
+        *why,
         "trip: 0 of 3 sent, 3 waiting. Go on with: albumup resume    (exit 75)",
     ]
     assert home.run("watch").returncode == 0

@@ -9,10 +9,14 @@ from albumup.cli import cron, endings, events, titles, words
 from albumup.cli.app import App
 from albumup.cli.endings import Ending
 from albumup.cli.layout import sentence
+from albumup.cli.left import why_left
 from albumup.cli.names import Names
 from albumup.errors import AlbumupError, ConfigError, worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
+from albumup.journal.lock import is_locked
+from albumup.journal.opening import paths_of
+from albumup.journal.reading import last_run
 from albumup.journal.rows import Album
 from albumup.journal.summary import RunSummary, Summary, run_summary_of, summary_of
 from albumup.photos.file_names import text_of
@@ -143,7 +147,7 @@ class Conclusion:
         before = {one.album.id: seen.before.get(one.album.id, (0, 0)) for one in sums}
         if not seen.run_id:
             endings_now = [endings.standing(journal, one) for one in _left(sums)]
-            self._conclude(endings_now, seen.code)
+            self._conclude(endings_now, seen.code, self._why_left(sums))
         elif seen.ended is None:
             found = [RunSummary(one, before[one.album.id][0]) for one in sums]
             self._conclude([endings.followed(journal, one) for one in found], seen.code)
@@ -155,6 +159,13 @@ class Conclusion:
         self.told = [one.album.id for one in sums]
         self._put_summary(seen.code, sums)
         return seen.code
+
+    def _why_left(self, sums: Sequence[Summary]) -> Sequence[str]:
+        """Lines about the reasons why the last run, which was not watched, left these albums."""
+        if is_locked(paths_of(self.journal.path)["lock"]):
+            return ()
+        connection = self.journal.connection
+        return why_left(self.app.journal, connection, last_run(connection), sums).lines
 
     def ended(self, end: RunEnd) -> int:
         """Say the closing words of this process's own run; return the exit code."""

@@ -20,6 +20,7 @@ from albumup.journal.opening import journal_gone, local_faults, paths_of
 from albumup.journal.reading import (
     Running,
     goes_unasked,
+    last_run,
     pauses,
     rounds_had,
     running,
@@ -32,6 +33,9 @@ from albumup.session.albums import chosen
 from albumup.uploader.commands import retry_options
 
 if TYPE_CHECKING:
+    import sqlite3
+
+    from albumup.cli.left import Why
     from albumup.session.snapshot import Snapshot
 
 
@@ -42,6 +46,8 @@ class Standing(NamedTuple):
     run: Running | None
     now: Snapshot | None
     """The run's latest snapshot."""
+    why: Why | None = None
+    """Why the albums wait, if no run is on."""
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) -> int:
@@ -62,15 +68,19 @@ def show(
         known = summaries(connection)
         sick, rounds = pauses(connection), rounds_had(connection)
         run = running(connection) if is_held else None
-    wanted = set(chosen([_place(one) for one in known], albums, target))
-    found = [one for one in known if _place(one) in wanted]
-    standing = Standing(found, run, _snapshot(app, run))
+        wanted = set(chosen([_place(one) for one in known], albums, target))
+        found = [one for one in known if _place(one) in wanted]
+        is_left = not is_held and any(one.is_unfinished for one in found)
+        why = _why_left(app, connection, found, sick) if is_left else None
+    standing = Standing(found, run, _snapshot(app, run), why)
     if as_json:
         _put_json(app, standing)
     elif found:
         _put_table(found, run)
         _say_running(app, standing.now)
         _say_sick(app, standing, sick)
+        for line in why.lines if why is not None else ():
+            app.screen.complain(line)
         _say_rounds(app, found, rounds)
     else:
         _say_nothing(app)
@@ -84,6 +94,18 @@ def _snapshot(app: App, run: Running | None) -> Snapshot | None:
     from albumup.cli.running import snapshot_of
 
     return snapshot_of(app.journal, run)
+
+
+def _why_left(
+    app: App,
+    connection: sqlite3.Connection,
+    albums: list[Summary],
+    sick: Sequence[tuple[str, float, str]],
+) -> Why:
+    from albumup.cli.left import why_left
+
+    told = [name for name, _, _ in sick]
+    return why_left(app.journal, connection, last_run(connection), albums, told)
 
 
 def _say_running(app: App, now: Snapshot | None) -> None:
@@ -134,11 +156,12 @@ def _put_json(app: App, standing: Standing) -> None:
 
 def alone(app: App) -> int:
     """Print the screen of ``albumup`` alone: where things stand, and what to type next."""
-    found, run, _ = show(app)
+    found, run, _, why = show(app)
     if run is not None:
         app.screen.say(f"Process {run.pid} is uploading. Next: albumup watch")
     elif found or not is_locked(paths_of(app.journal)["lock"]):  # else the journal was moved
-        app.screen.say(f"Next: {_next(app, found)}    (all commands: albumup --help)")
+        command = (why.command if why is not None else "") or _next(app, found)
+        app.screen.say(f"Next: {command}    (all commands: albumup --help)")
     return 0
 
 

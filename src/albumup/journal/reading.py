@@ -215,7 +215,7 @@ def pauses(connection: sqlite3.Connection) -> list[tuple[str, float, str]]:
 
 
 class Running(NamedTuple):
-    """The run that has not ended. ``since``: ISO 8601, UTC; ``scope``: the ids of its albums."""
+    """The life of one uploader. ``since``: ISO 8601, UTC; ``scope``: the ids of its albums."""
 
     id: int
     pid: int
@@ -225,9 +225,18 @@ class Running(NamedTuple):
 
 def running(connection: sqlite3.Connection) -> Running | None:
     """The run that has not ended. It lives only if the lock is held, too."""
+    return _newest_run(connection, "where ended is null")
+
+
+def last_run(connection: sqlite3.Connection) -> Running | None:
+    """The run that began last, whether it has ended or not."""
+    return _newest_run(connection, "")
+
+
+def _newest_run(connection: sqlite3.Connection, condition: str) -> Running | None:
     row = connection.execute(
         "select id, pid, strftime('%Y-%m-%dT%H:%M:%fZ', started, 'unixepoch') as since from run"
-        " where ended is null order by id desc limit 1"
+        f" {condition} order by id desc limit 1"
     ).fetchone()
     if row is None:
         return None

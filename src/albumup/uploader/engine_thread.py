@@ -128,14 +128,18 @@ class EngineThread:
         showing = self._loop.create_task(self._show(engine))
         try:
             self.end = await engine.run()
+            self._look(engine)  # a short run has not been looked at
         finally:
             showing.cancel()
 
     async def _show(self, engine: Engine) -> None:
         while True:
-            run = engine.run_id, engine.before(), engine.is_ending_early, engine.rate_limit
-            self.shown = Shown(engine.progress(), engine.album_names, *run)
+            self._look(engine)
             await asyncio.sleep(_SHOWN_SECONDS)
+
+    def _look(self, engine: Engine) -> None:
+        run = engine.run_id, engine.before(), engine.is_ending_early, engine.rate_limit
+        self.shown = Shown(engine.progress(), engine.album_names, *run)
 
 
 def _pass_on(done: asyncio.Future[T], made: concurrent.futures.Future[T]) -> None:

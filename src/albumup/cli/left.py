@@ -1,0 +1,87 @@
+"""Why photos wait while nobody uploads, as the last run knew it. Loads few modules."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from albumup.cli.escaping import escape
+from albumup.cli.layout import sentence
+from albumup.journal.media import waiting_at
+from albumup.journal.opening import paths_of
+from albumup.journal.reading import Running
+from albumup.journal.summary import Summary
+from albumup.photos.file_names import quoted
+from albumup.session.snapshot import Ended, Reader, Reason, Snapshot
+
+
+class Why(NamedTuple):
+    """The reasons in lines, and the command that looks into them, or ""."""
+
+    lines: Sequence[str] = ()
+    command: str = ""
+
+
+def why_left(
+    journal: str,
+    connection: sqlite3.Connection,
+    last: Running | None,
+    albums: Sequence[Summary],
+    sick: Sequence[str] = (),
+) -> Why:
+    """Why some albums wait since the last run, by its last snapshot.
+
+    ``journal``: a path. ``last``: the newest run; none is on now. ``sick``: targets whose pauses
+    are told already.
+    """
+    found = Reader(paths_of(journal)["live"]).look()
+    if last is None or found is None or found.run_id != last.id or found.ended is None:
+        return Why()
+    waiting = [
+        one
+        for one in albums
+        if one.is_unfinished and not one.album.held and one.album.id in last.scope
+    ]
+    if not waiting:
+        return Why()
+    ended = found.ended
+    if ended.fault is not None:
+        return Why(_sentences(ended.fault.words, ended.fault.hint))
+    targets = {one.album.target for one in waiting}
+    closings = {name: why for name, why in ended.closings.items() if name in targets}
+    lines = [
+        line
+        for name, why in closings.items()
+        if name not in sick
+        for line in _closed(found, name, why)
+    ]
+    return Why([*lines, *_away(connection, ended, waiting)], _command(closings, waiting))
+
+
+def _closed(found: Snapshot, target: str, why: Reason) -> Sequence[str]:
+    title = f"{found.titles.get(target, target)}: " if why.exit_code == 75 else ""
+    return _sentences(title + why.words, why.hint)
+
+
+def _sentences(words: str, hint: str) -> Sequence[str]:
+    said = [escape(words, 1000)]
+    return [*said, sentence(escape(hint, 1000))] if hint else said
+
+
+def _away(
+    connection: sqlite3.Connection, ended: Ended, waiting: Sequence[Summary]
+) -> Iterator[str]:
+    names = {one.album.name for one in waiting}
+    for path, why in ended.away.items():
+        if names.intersection(waiting_at(connection, path)):
+            bring_back = "Bring back its card or disk, then: albumup resume"
+            yield f"{escape(path)}: {escape(why)}. {bring_back}"
+
+
+def _command(closings: Mapping[str, Reason], waiting: Sequence[Summary]) -> str:
+    """The look at a target whose settings do not work, if all that waits is for such targets."""
+    names = list(dict.fromkeys(one.album.target for one in waiting))
+    if all(name in closings and "albumup target " in closings[name].hint for name in names):
+        return f"albumup target check {quoted(names[0])}"
+    return ""
