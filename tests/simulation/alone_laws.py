@@ -10,7 +10,7 @@ from albumup.journal.states import State
 from albumup.uploader.events import Event, GoesOn, Paused, Waits
 from albumup.uploader.sleep import LATE
 from simulation.laws import SPENT, Broken, rows
-from simulation.plan import SLEEPS, WAITS, WATCHERS
+from simulation.plan import ORDERS, SLEEPS, WAITS, WATCHERS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from simulation.scene import Scene
 
 GENTLE = {
-    *SLEEPS, *WATCHERS, *WAITS, "kill", "power cut", "drain", "drain twice", "stop", "join",
-    "commit slow",
+    *SLEEPS, *WATCHERS, *WAITS, *ORDERS, "moves", "kill", "power cut", "drain", "drain twice",
+    "stop", "join", "commit slow",
 }  # fmt: skip
 """What costs no photo a try, and calls no target sick."""
 _SLACK = 5.0

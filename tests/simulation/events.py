@@ -22,11 +22,12 @@ from simulation.plan import (
     PEOPLE,
     REFUSALS,
     REGIMES,
+    ROUTES,
     SLEEPS,
     WAITS,
     Event,
 )
-from simulation.server import Regime
+from simulation.server import FIRST, Regime
 from simulation.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class Events:
         scene.line.connects.clear()
         scene.line.down_until = 0.0
         scene.no_leave_until = 0.0
+        scene.line.away.clear()
         scene.photos.put_back()
         scene.disk.bring_back()
         scene.expects_fault = False
@@ -242,6 +244,11 @@ class Events:
         scene, seconds = self._scene, 10 ** (1.8 + 3.6 * event.value)
         if event.kind in ORDERS:
             scene.orders.do(event)
+        elif event.kind == "moves":
+            scene.move()
+        elif event.kind in ROUTES:
+            scene.line.away[FIRST] = scene.loop.time() + 10 ** (1.0 + 3.0 * event.value)
+            scene.move()
         elif event.kind == "clock set":
             scene.offset += seconds if event.at % 2 else -seconds
             scene.clock_jumped = True

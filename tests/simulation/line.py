@@ -53,6 +53,8 @@ class Line:
     ``hangs``, ``connects slowly``."""
     on_cut: Callable[[int], None] = lambda _: None
     on_connect: Callable[[int], None] = lambda _: None
+    away: dict[str, float] = field(default_factory=dict)
+    """Hosts that are not reached, and until when."""
     connected: int = 0
     requests: int = 0
     last_heard: float = 0.0
@@ -61,6 +63,9 @@ class Line:
     @property
     def is_down(self) -> bool:
         return self.loop.time() < self.down_until
+
+    def is_away(self, host: str) -> bool:
+        return self.loop.time() < self.away.get(host, 0.0)
 
     def delay(self) -> float:
         """Seconds that a segment is on its way."""

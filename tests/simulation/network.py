@@ -39,6 +39,8 @@ class SimulatedNetwork:
                 raise Stopped(Fault.NOT_REACHED, f"{host} cannot be looked up: no network?")
             case "hangs" | "silent":
                 raise Stopped(Fault.NOT_REACHED, f"no connection within {CONNECT_SECONDS:.0f} s")
+        if self._line.is_away(host):
+            raise Stopped(Fault.NOT_REACHED, "connection refused")
         wire = SimulatedWire(self._line, number, self._on_handed)
         peer = None if how == "refused" else self._accept(host, port, wire)
         if peer is None:

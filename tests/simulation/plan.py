@@ -62,6 +62,8 @@ class Plan:
     tell_after: float = 86400.0
     party: tuple[int, ...] = ()
     """Sizes of the photos of a second album."""
+    second: str = ""
+    """The target's second address: none, that of the ``same`` server, or of a ``stranger``."""
     events: tuple[Event, ...] = field(default_factory=tuple)
 
     def without(self, events: set[int]) -> Plan:
@@ -169,7 +171,9 @@ ORDERS = (
     "stop trip", "stop trip now", "stop party", "stop all", "stop all now", "hand over", "change",
 )  # fmt: skip
 """What other commands want of a run that is on."""
-ALONE = (*SLEEPS, *WATCHERS, *WAITS, *ORDERS)
+ROUTES = ("moves", "first address away")
+"""Of a computer that changes its network."""
+ALONE = (*SLEEPS, *WATCHERS, *WAITS, *ORDERS, *ROUTES)
 """What comes about while nobody is there."""
 HOOKS = ("", "well", "well", "slow", "fails", "fails at times", "hangs")
 HANDING = ("hands over", "delivered", "taken")
@@ -257,12 +261,13 @@ def _left_alone(plan: Plan, chance: random.Random) -> Plan:
         tell_after=chance.choice((60.0, 600.0, 86400.0)),
         tick=60.0 if any(one.kind in WAITS for one in drawn) else plan.tick,
         party=tuple(chance.choices(SIZES, (12, 6, 2, 1, 1))[0] + one for one in range(party)),
+        second=chance.choice(("", "same", "stranger")) if plan.kind == "asked" else "",
         events=(*plan.events, *drawn),
     )
 
 
 def _event_alone(chance: random.Random, photos: int) -> Event:
-    of = chance.choices((SLEEPS, WATCHERS, WAITS, HANDING, ORDERS), (5, 3, 1, 2, 7))[0]
+    of = chance.choices((SLEEPS, WATCHERS, WAITS, HANDING, ORDERS, ROUTES), (5, 3, 1, 2, 7, 3))[0]
     kind, value = chance.choice(of), chance.random()
     if of is HANDING:
         return Event(chance.choice(ENDINGS), chance.choice((1, 1, 2, 3)), value, kind)

@@ -15,6 +15,7 @@ from albumup.journal import notices, runs
 from albumup.journal.commits import Commits
 from albumup.retry import Finding
 from albumup.targets.base import VerdictKind
+from albumup.targets.inbox import InboxTarget
 from albumup.transfer.connection import Connection
 from albumup.transfer.exchange import Exchange
 from albumup.uploader import attempt, outcomes, prepare, upload
@@ -181,6 +182,14 @@ def _counts_sleep(real: Any) -> Any:
     return lambda self, slept, _, now: real(self, slept, 0.0, now)
 
 
+def _is_known(real: Any) -> Any:
+    def who_is_at(self: Any, *how: Any) -> Any:
+        found = real(self, *how)
+        return _with(found, server=self.server or found.server)
+
+    return who_is_at
+
+
 def _ahead(real: Any) -> Any:
     def progress(self: Any) -> Any:
         found = real(self)
@@ -234,6 +243,7 @@ BUGS: dict[str, tuple[Patch, ...]] = {
     ),
     "patience counts sleep": (Patch(Breaker, "woke", _counts_sleep),),
     "what is in flight is shown as sent": (Patch(Engine, "progress", _ahead),),
+    "any server at a second address is believed": (Patch(InboxTarget, "who_is_at", _is_known),),
 }
 
 
@@ -322,10 +332,13 @@ STORIES: dict[str, Callable[[int], Plan]] = {
     "what is in flight is shown as sent": lambda n: _alone(
         n, _event("watcher", 1 + n % 3, "begins")
     ),
+    "any server at a second address is believed": lambda n: _alone(
+        n, _event("first address away", 1 + n % 3, "whole", 0.7), kind="asked", second="stranger"
+    ),
 }
 """Short stories in which each of them may show: EACH of them by its number, so that no more than
 200 are played."""
-EACH = 9
+EACH = 8
 
 
 def found_by(name: str) -> Result | None:

@@ -37,7 +37,7 @@ from simulation.loop import Killed, SimulatedLoop
 from simulation.network import SimulatedNetwork
 from simulation.orders import Orders
 from simulation.plan import WAITS
-from simulation.server import Server
+from simulation.server import FIRST, SECOND, Server
 from simulation.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ class Scene:
             speed=plan.speed,
             keeps=plan.keeps,
         )
+        if plan.second == "stranger":
+            self.server.stranger = SECOND
+        self.server.on_stranger = self._goes_astray
+        self.server.on_second = lambda: self.fired.update(["the second address is used"])
         self.disk = JournalDisk(folder)
         self.photos = Photos(folder, self.chance.of("files"), BORN)
         self.photos.volume = plan.volume
@@ -215,9 +219,9 @@ class Scene:
     def target(self, _: str = "club") -> Target:
         plan = self.plan
         if plan.kind == "asked":
-            return InboxTarget(
-                "club", InboxSettings(url="http://club.example.org"), None, "config.toml"
-            )
+            also = (f"http://{SECOND}",) if plan.second else ()
+            inbox = InboxSettings(url=f"http://{FIRST}", also=also)
+            return InboxTarget("club", inbox, None, "config.toml")
         fields = {"sha256": "{sha256}"} if plan.kind == "dedupes" else {}
         settings = FormSettings(
             url=URL,
@@ -435,6 +439,9 @@ class Scene:
             self.course.hear(event, self.loop.time())
         if isinstance(event, Woke) and not self.has_slept:
             self.events.broken = self.events.broken or Broken("it woke, and had not slept")
+
+    def _goes_astray(self, what: str) -> None:
+        self.events.broken = self.events.broken or Broken(f"{what} goes to another server")
 
     def _leave_given(self) -> str:
         """What may_run says."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from albumup.receive.handler import RECEIVER
 from albumup.transfer.values import Answer, Fault, Sent
 from simulation.ledger import Asked, Came, Copy, Ledger
 from simulation.line import Line
@@ -23,6 +24,8 @@ from simulation.loop import SimulatedLoop
 from simulation.manners import GARBAGE, HONEST, PORTAL, Manner, framed
 from simulation.wire import SimulatedWire
 
+FIRST, SECOND = "club.example.org", "home.example.org"
+"""Its hosts; the second one may be another server's."""
 SICK = (429, 502, 503, 504)
 WINDOW = 64 << 10
 _NAME = re.compile(rb'name="(?:file|photo)"; filename="([^"]*)"')
@@ -63,10 +66,18 @@ class Server:
     """Told of each point that a photo request comes to: ``begins``, ``whole``, ``answered``."""
     speed: float = 0.05
     """Seconds that a photo takes it, about."""
+    stranger: str = ""
+    """The host of another server, which gets nothing."""
+    on_stranger: Callable[[str], None] = lambda _: None
+    on_second: Callable[[], None] = lambda: None
     keeps: bool = True
     """It keeps connections from photo to photo."""
 
-    def accept(self, host: str, port: int, wire: SimulatedWire) -> Connection:  # noqa: ARG002 - there is one server
+    def accept(self, host: str, port: int, wire: SimulatedWire) -> Connection:  # noqa: ARG002
+        if host == self.stranger:
+            self.on_stranger("a photo")
+        elif host == SECOND:
+            self.on_second()
         return Connection(self, wire)
 
     def regime(self) -> Regime | None:
@@ -125,7 +136,10 @@ class Server:
 
     def small(self, method: str, url: str, question: Any) -> Sent:
         """What a question without a photo comes to, at this moment."""
-        if self.line.is_down:
+        host = urlsplit(url).hostname or ""
+        if host == self.stranger and method != "GET":
+            self.on_stranger("a question about photos")
+        if self.line.is_down or self.line.is_away(host):
             return Sent(None, Fault.NOT_REACHED, "connection refused", whole=False, bytes=0)
         regime = self.regime()
         if regime is not None and regime.questions:
@@ -143,7 +157,7 @@ class Server:
         answer = Answer.of(
             status,
             "Said",
-            {"content-type": "application/json"},
+            {"content-type": "application/json", RECEIVER.lower(): f"of {host == self.stranger}"},
             json.dumps(said).encode(),
             complete=True,
             most=1 << 20,

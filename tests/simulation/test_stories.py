@@ -279,6 +279,18 @@ def test_a_notice_gets_to_the_user_whatever_the_hook(hook: str) -> None:
     assert result.fired["a notice is said late"] == (not is_taken)
 
 
+def test_a_run_goes_on_at_the_second_address() -> None:
+    event = Event("first address away", 1, 0.99, "whole")
+    plan = Plan(1, (300,) * 4, "asked", "safe", jobs=1, hook="well", events=(event,))
+    same = play(replace(plan, second="same"))
+    assert same.broken == ""
+    assert same.fired["the second address is used"] > 0
+    assert same.seconds < 3 * 7200  # all of it is sent before the first is back
+    stranger = play(replace(plan, second="stranger"))
+    assert stranger.broken == ""
+    assert stranger.fired["the second address is used"] == 0
+
+
 def test_stories_replay_to_the_letter() -> None:
     for seed in range(300, 310):
         first = play_seed(seed)
