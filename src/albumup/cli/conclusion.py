@@ -27,6 +27,9 @@ from albumup.session.telling import Standing, Watched
 from albumup.uploader.kinds import kind_of
 from albumup.uploader.options import RunEnd
 
+_MOST_STANDING = 12
+"""The most albums that are told one by one when nobody uploads."""
+
 
 @dataclass(slots=True)
 class Conclusion:
@@ -134,31 +137,48 @@ class Conclusion:
         code = self._code(settled_code(sums) if code is None else code)
         followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in sums]
         if not self.is_cron:
-            ends = [endings.followed(self.journal, found) for found in followed]
+            ends = [
+                endings.followed(self.journal, one, self._verb(one.now.album), code)
+                for one in followed
+            ]
             self._conclude(ends, code, said)
-            self.told = [found.album.id for found in sums]
+            self.told = [found.album.id for found in sums if not found.is_unfinished]
         self._put_summary(code, sums)
         return code
 
     def watched(self, seen: Watched) -> int:
         """Say how a watched process ended; return the exit code."""
-        journal, known = self.journal, {album.id for album in runs.albums(self.journal)}
-        sums = [summary_of(journal, one) for one in seen.album_ids if one in known]
-        before = {one.album.id: seen.before.get(one.album.id, (0, 0)) for one in sums}
-        if not seen.run_id:
-            endings_now = [endings.standing(journal, one) for one in _left(sums)]
-            self._conclude(endings_now, seen.code, self._why_left(sums))
-        elif seen.ended is None:
-            found = [RunSummary(one, before[one.album.id][0]) for one in sums]
-            self._conclude([endings.followed(journal, one) for one in found], seen.code)
+        known = {album.id for album in runs.albums(self.journal)}
+        sums = [summary_of(self.journal, one) for one in seen.album_ids if one in known]
+        self.before = {}
+        left = [one for one in sums if one.is_unfinished or one.is_wanting]
+        news = [one for one in sums if one.there != seen.before.get(one.album.id, (-1,))[0]]
+        told: Sequence[Summary] = (left or sums)[:_MOST_STANDING]
+        if seen.run_id:
+            told = [one for one in sums if one in news or one in left] or sums[:1]
+            said = self._reasons(sums, seen.ended) if seen.ended is not None else []
         else:
-            self.before = {}
-            end = endings.run_end(seen.ended, seen.run_id, before)
-            told = [self._sum_up(one, end) for one in busy(sums, end, frozenset())]
-            self._conclude(told, seen.code, self._reasons(sums, seen.ended))
-        self.told = [one.album.id for one in sums]
+            said = list(self._why_left(sums))
+        self._conclude([self._seen(one, seen) for one in told], seen.code, said)
+        self.told = [one.album.id for one in told if not one.is_unfinished]
+        if seen.is_all and not seen.run_id:
+            for line in _way_on(len(left or sums) - len(told), is_left=bool(left)):
+                self.app.screen.say(line)
         self._put_summary(seen.code, sums)
         return seen.code
+
+    def _seen(self, now: Summary, seen: Watched) -> Ending:
+        """The closing words of an album that was watched."""
+        before = seen.before.get(now.album.id)
+        if before is None:
+            return endings.standing(self.journal, now, self._verb(now.album))
+        if seen.ended is not None:
+            end = endings.run_end(seen.ended, seen.run_id, dict(seen.before))
+            return self._sum_up(now, end)
+        found = run_summary_of(self.journal, now, seen.run_id, *before, None)
+        if not found.total:
+            return endings.standing(self.journal, now, self._verb(now.album))
+        return endings.followed(self.journal, found, self._verb(now.album))
 
     def _why_left(self, sums: Sequence[Summary]) -> Sequence[str]:
         """Lines about the reasons why the last run, which was not watched, left these albums."""
@@ -259,12 +279,14 @@ class Conclusion:
         before = self.before.get(album.id, before)
         if self.is_cron:
             return cron.cron_summary(journal, RunSummary(now, before), self.rounds)
-        is_local = titles.local_folder(journal, album, self._is_configured(album.target))
         found = run_summary_of(journal, now, end.run_id, before, before_bytes, self.newest)
-        ending = endings.of_run(
-            journal, found, end, self.names, verb="copied" if is_local else "sent"
-        )
+        ending = endings.of_run(journal, found, end, self.names, verb=self._verb(album))
         return self._with_rounds(ending, album)
+
+    def _verb(self, album: Album) -> str:
+        """The word for what happens to an album's photos: "copied" into the inbox, or "sent"."""
+        is_configured = self._is_configured(album.target)
+        return "copied" if titles.local_folder(self.journal, album, is_configured) else "sent"
 
     def _is_configured(self, target: str) -> bool:
         try:
@@ -273,7 +295,8 @@ class Conclusion:
             return True
 
     def _settled(self, now: Summary) -> Ending:
-        ending = endings.settled(self.journal, now, self.app.journal, self.names, lost=self.lost)
+        how = self.journal, now, self.app.journal, self.names
+        ending = endings.settled(*how, lost=self.lost, verb=self._verb(now.album))
         return self._with_rounds(ending, now.album)
 
     def _with_rounds(self, ending: Ending, album: Album) -> Ending:
@@ -292,6 +315,7 @@ def _fault_lines(fault: AlbumupError) -> list[str]:
     return [f"albumup: {fault}", *hint]
 
 
-def _left(sums: Sequence[Summary]) -> Sequence[Summary]:
-    """The albums with photos left; if there are none, the first album."""
-    return [one for one in sums if one.is_unfinished or one.is_wanting] or sums[:1]
+def _way_on(more: int, *, is_left: bool) -> list[str]:
+    """The last lines when nobody uploads. ``more``: albums without a line of their own."""
+    rest = [f"and {more} more: albumup status"] if more > 0 else []
+    return rest if is_left else [*rest, "Nothing waits. Next: albumup push FOLDER"]

@@ -237,30 +237,38 @@ def forget_command(journal: Journal, album: Album) -> str:
     return f"albumup forget {typed_album(journal, album)}, then push"
 
 
-def settled(journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0) -> Ending:
+def settled(
+    journal: Journal, now: Summary, path: str, names: Names, *, lost: int = 0, verb: str = "sent"
+) -> Ending:
     """The closing words of an album with nothing to send, with the journal's path.
 
-    ``lost``: the number of photos that the server had and has no more.
+    ``lost``: the number of photos that the server had and has no more. ``verb``: as in ``of_run``.
     """
-    line = f"{title_of(journal, now.album)}: {sums.of_settled(now, lost)} ({shown(path)})"
+    line = f"{title_of(journal, now.album)}: {sums.of_settled(now, lost, verb)} ({shown(path)})"
     notes = _unplaced(now, outside_of(journal, now.album.id, _MOST_NAMED), names)
     commands = commands_for(journal, now)
     return Ending(now.album.id, line, not commands, _groups(journal, now), notes, commands)
 
 
-def followed(journal: Journal, found: RunSummary) -> Ending:
-    """The closing words about an album that another process has sent."""
+def followed(journal: Journal, found: RunSummary, verb: str = "sent", code: int = 0) -> Ending:
+    """The closing words about an album that another process has sent.
+
+    ``verb``: as in ``of_run``; ``code``: the run's exit code.
+    """
     now = found.now
-    line = f"{title_of(journal, now.album)}: {sums.of_followed(found)}"
+    words = sums.of_followed(found, verb, resume_command(journal, now.album, code))
     is_well = not now.wanting and not now.unsent
-    return Ending(
-        now.album.id, line, is_well, _groups(journal, now), (), commands_for(journal, now)
-    )
+    return _without_notes(journal, now, words, is_well=is_well)
 
 
-def standing(journal: Journal, now: Summary) -> Ending:
+def standing(journal: Journal, now: Summary, verb: str = "sent") -> Ending:
     """The closing words about an album that nobody sends."""
-    line = f"{title_of(journal, now.album)}: {sums.of_standing(now)}"
+    words = sums.of_standing(now, verb, resume_command(journal, now.album))
     is_well = not now.wanting and not now.is_unfinished
-    commands = commands_for(journal, now)
-    return Ending(now.album.id, line, is_well, _groups(journal, now), (), commands)
+    return _without_notes(journal, now, words, is_well=is_well)
+
+
+def _without_notes(journal: Journal, now: Summary, words: str, *, is_well: bool) -> Ending:
+    line = f"{title_of(journal, now.album)}: {words}"
+    groups, commands = _groups(journal, now), commands_for(journal, now)
+    return Ending(now.album.id, line, is_well, groups, (), commands)

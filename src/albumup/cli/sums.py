@@ -50,29 +50,29 @@ def of_ended_run(found: RunSummary, seconds: float, verb: str) -> str:
     return "; ".join([first, *(f"{count} {words}" for count, words in parts if count)])
 
 
-def of_settled(now: Summary, lost: int) -> str:
+def of_settled(now: Summary, lost: int, verb: str = "sent") -> str:
     """The words for an album with nothing to send. ``lost``: photos that the server had."""
     gone = f" before, {lost} of them gone there" if lost else ""
-    return f"nothing to do; {now.there} sent{gone}{_not(now.wanting)}"
+    return f"nothing to do; {now.there} {verb}{gone}{_not(now.wanting)}"
 
 
-def of_followed(found: RunSummary) -> str:
+def of_followed(found: RunSummary, verb: str = "sent", resume: str = RESUME) -> str:
     """The words for an album that another process has sent."""
     unsent = found.now.unsent
-    way_on = _way_on(RESUME, is_held=found.now.album.held)
+    way_on = _way_on(resume, is_held=found.now.album.held)
     waiting = f", {unsent} waiting. {way_on}" if unsent else ""
-    return f"{found.sent} of {found.total} sent{_not(found.wanting)}{waiting}"
+    return f"{found.sent} of {found.total} {verb}{_not(found.wanting)}{waiting}"
 
 
-def of_standing(now: Summary) -> str:
+def of_standing(now: Summary, verb: str = "sent", resume: str = RESUME) -> str:
     """The words for an album that nobody sends."""
-    line = f"{now.there} of {now.total} sent{_not(now.wanting)}"
+    line = f"{now.there} of {now.total} {verb}{_not(now.wanting)}"
     if not now.is_unfinished:
         return line
     waiting = (
         f", {now.unsent} waiting" if now.unsent else ", and not yet all done in the album there"
     )
-    return f"{line}{waiting}. {_way_on(RESUME, is_held=now.album.held)}"
+    return f"{line}{waiting}. {_way_on(resume, is_held=now.album.held)}"
 
 
 def of_late_notice(now: Summary, when: str) -> str:

@@ -132,8 +132,8 @@ class Watched(Struct, frozen=True):
     """What came of albums that another process was watched to send.
 
     ``code``: this command's exit code; ``run_id``: 0 if there was no run; ``before``: as in
-    ``RunEnd``, as far as that is known; ``ended``: the end of the run, None if it goes on or was
-    killed.
+    ``RunEnd``, without albums that the run did not have; ``ended``: the end of the run, None if it
+    goes on or was killed. ``is_all``: no albums were named.
     """
 
     album_ids: Sequence[int]
@@ -141,6 +141,7 @@ class Watched(Struct, frozen=True):
     run_id: int
     before: Mapping[int, tuple[int, int]]
     ended: Ended | None
+    is_all: bool = False
 
 
 class Audience(Protocol):

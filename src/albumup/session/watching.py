@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from albumup.journal import runs
+from albumup.journal.flight import done_before
 from albumup.journal.journal import Journal
 from albumup.session.aside import aside
 from albumup.session.late import note_told
@@ -22,7 +23,6 @@ from albumup.session.telling import (
     Watching,
     standing,
 )
-from albumup.session.totals import totals_now
 from albumup.session.waiting import Leaving
 
 _POLL = 0.25
@@ -39,6 +39,9 @@ class Watch:
         self._others = Others(journal)
         self._looker = Looker(journal, audience, album_ids)
         self._leaving = Leaving()
+        self._run_id = 0
+        self._of_run: set[int] = set()
+        """The albums of the last run that was seen, also those that have left it since."""
 
     def run(self) -> int:
         """Watch until nothing more is to be expected; return the exit code."""
@@ -51,7 +54,6 @@ class Watch:
 
     def _watch(self) -> int:
         others, probed, shown = self._others, float("-inf"), 0
-        before = totals_now(self._journal, self._album_ids)
         while True:
             if self._leaving.code:
                 return self._leave()
@@ -60,14 +62,22 @@ class Watch:
             if time.monotonic() >= probed + _PROBE:
                 probed = time.monotonic()
                 others.look()
+                self._note_albums()
                 if (code := self._code()) is not None:
-                    return self._end(code, before)
+                    return self._end(code)
             if others.run is not None:
                 if others.run.id != shown:
                     shown = others.run.id
                     self._audience.say(Watching(others.run.pid, others.run.started))
                 self._looker.look(others.run)
             time.sleep(_POLL if others.run is not None else _SIGNAL_POLL)
+
+    def _note_albums(self) -> None:
+        """Note the albums of the present run; those that are stopped leave its scope."""
+        last = self._others.last
+        if last is not None and last.id != self._run_id:
+            self._run_id, self._of_run = last.id, set()
+        self._of_run.update(self._others.scope())
 
     def _code(self) -> int | None:
         """The exit code if there is nothing more to watch, else None."""
@@ -81,25 +91,34 @@ class Watch:
             self._audience.say(Left(run.pid, self._leaving.code))
         return self._leaving.code
 
-    def _end(self, code: int, before: dict[int, tuple[int, int]]) -> int:
+    def _end(self, code: int) -> int:
         """Tell the audience how the work ended; return the exit code."""
         others, last = self._others, self._others.last
-        ids = self._album_ids or others.scope() or _all_ids(self._journal)
         snapshot = None
         if last is not None:
             is_alive = others.run is not None or last.exit is not None
             snapshot = self._looker.look_back(last, is_alive=is_alive)
-            before = before | dict(self._looker.before(last, ids))
+        before = self._before(snapshot)
         self._audience.end_show()
-        if others.unfinished(ids):
+        is_idle = last is None
+        ids = self._album_ids or (_all_ids(self._journal) if is_idle else list(before))
+        if others.unfinished(ids) or (is_idle and not self._album_ids):
             self._say_why(snapshot)
         ended = snapshot.ended if snapshot is not None and others.run is None else None
         if ended is not None and last is not None and last.exit is None and self._album_ids:
             code = ended.exit_code  # the journal lacks the code if the disk was full
-        run_id = last.id if last is not None else 0
-        found = self._audience.watched(Watched(ids, code, run_id, before, ended))
+        seen = Watched(ids, code, self._run_id, before, ended, not self._album_ids)
+        found = self._audience.watched(seen)
         note_told(self._journal, self._audience.told(lambda: bool(self._leaving.code)))
         return found
+
+    def _before(self, snapshot: Snapshot | None) -> dict[int, tuple[int, int]]:
+        """The photos and bytes that the albums of the run had on the server before it."""
+        of_run = snapshot.before if snapshot is not None else {}
+        ids = sorted(self._of_run.union(of_run))
+        return {
+            one: of_run.get(one) or done_before(self._journal, one, self._run_id) for one in ids
+        }
 
     def _say_why(self, snapshot: Snapshot | None) -> None:
         """Say that nobody uploads the remaining photos."""
