@@ -423,6 +423,26 @@ def test_nothing_is_started_where_nothing_is_to_be_sent(home: Home, server: Form
     assert not Path(f"{home.journal}.log").exists()
 
 
+def test_resume_hands_over_and_names_only_what_is_not_settled(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    for first, name in enumerate(("old", "older")):
+        home.run("push", home.photos(1, name, first=10 + first))
+    server.answer = lambda _: answer(401)
+    home.run("push", home.photos(2))
+    server.answer = lambda _: answer(200)
+    done = home.run("resume", "--detach")
+    assert IN_BACKGROUND.search(done.stderr)[3] == "albumup watch trip"  # type: ignore[index]
+    assert "old" not in done.stderr
+    assert gone(pid_in(done.stderr)) == 0
+    assert " begins: trip; " in log_of(home)
+    for words in ("resume", "--detach"), ("resume",):
+        done = home.run(*words)
+        said = "nothing to do (~/state/albumup/journal.db)\n"
+        assert (done.returncode, done.stderr) == (0, said)
+
+
 def test_what_is_meant_for_albumup_itself_does_nothing_by_hand(home: Home) -> None:
     done = home.run("resume", "--in-background", "77")
     assert done.returncode == 2

@@ -275,6 +275,22 @@ def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(
     }
 
 
+def test_resume_beside_an_uploader_tells_only_of_what_had_work(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    home.run("push", home.photos(1, "old", first=31))
+    first = uploader(home, server)
+    second = home.start("resume")
+    assert second.stderr is not None
+    assert "were added to its work" in second.stderr.readline()
+    server.may_answer.set()
+    said = finish(second)
+    assert (said.returncode, finish(first).returncode) == (0, 0)
+    assert "trip: " in said.stderr
+    assert "old: " not in said.stderr
+
+
 @pytest.mark.long
 def test_a_journal_under_two_names_has_one_uploader(home: Home, server: FormServer) -> None:
     home.form(server)

@@ -105,6 +105,14 @@ def test_it_waits_until_the_album_has_left_the_run(
     assert held(journal) == ["trip"]
 
 
+def test_it_goes_on_with_those_albums_alone_that_are_not_settled(
+    uploader: Uploader, journal: Journal, trip: int, album: MakeAlbum
+) -> None:
+    with journal.transaction():
+        runs.add_to_scope(journal, uploader.run_id, [album("old", uploaded=2)])
+    assert uploader.stop(["trip"], uploader.sees, uploader.lets_go(trip)).goes_on == ["more"]
+
+
 def test_a_run_without_albums_is_given_the_time_to_end(
     uploader: Uploader, trip: int, more: int
 ) -> None:

@@ -11,6 +11,7 @@ from albumup.cli.endings import Ending
 from albumup.cli.layout import sentence
 from albumup.cli.left import why_left
 from albumup.cli.names import Names
+from albumup.config.file import shown
 from albumup.errors import AlbumupError, ConfigError, worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
@@ -96,7 +97,10 @@ class Conclusion:
         sums = self._sums()
         code = self._code(settled_code(sums))
         if not self.is_cron:
-            self._conclude([self._settled(found) for found in sums], code)
+            ends = [self._settled(found) for found in sums]
+            told = [one for one in ends if len(ends) == 1 or not one.is_well]
+            nothing = [] if told else [f"nothing to do ({shown(self.app.journal)})"]
+            self._conclude(told, code, nothing)
         self._put_summary(code, sums)
         return code
 
@@ -135,7 +139,8 @@ class Conclusion:
         sums = self._sums()
         said = self._reasons(sums, ended) if ended is not None and code is not None else []
         code = self._code(settled_code(sums) if code is None else code)
-        followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in sums]
+        had_work = [found for found in sums if found.album.id in self._unfinished] or sums
+        followed = [RunSummary(found, self.before.get(found.album.id, 0)) for found in had_work]
         if not self.is_cron:
             ends = [
                 endings.followed(self.journal, one, self._verb(one.now.album), code)

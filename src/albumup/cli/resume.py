@@ -31,7 +31,8 @@ def run(app: App, albums: tuple[str, ...], target: str | None, given: ResumeOpti
     sent_already = others.scope_of_running(journal)
     for album in [one for one in unfinished if one.id not in sent_already]:
         app.screen.say(events.opening(journal, album))
-    names = {album.id: album.name for album in meant}
+    handed = unfinished if given["detach"] and unfinished else meant
+    names = {album.id: album.name for album in handed}
     conclusion = Conclusion(app, journal, names, json=given["as_json"])
     if given["detach"]:
         from albumup.cli.detaching import detach

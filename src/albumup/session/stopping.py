@@ -231,8 +231,9 @@ class Stopping:
         ]
         if run is None:
             return Stops(albums)
-        left = runs.scope(self.journal, run.id) if self._is_on(run) else []
-        return Stops(albums, run.pid, [known[one].name for one in left if one in known])
+        scope = runs.scope(self.journal, run.id) if self._is_on(run) else []
+        left = [one for one in scope if one in known and runs.is_unfinished(self.journal, one)]
+        return Stops(albums, run.pid, [known[one].name for one in left])
 
     def _fate(self, given: Order, run: runs.Run | None, before: Album, album: Album) -> Stopped:
         """The fate of an album. ``before``: the album before it was put on hold."""
