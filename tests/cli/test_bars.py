@@ -293,3 +293,14 @@ def test_a_pause_says_when_it_is_given_up_where_there_is_patience(
     Bars(terminal).show(paused, "trip", Rate())
     assert terminal.lines()[0].rstrip().endswith(f"| {said}: busy")
     assert (", gives up in" in plain(paused, "trip", Rate())) == (gives_up > 0)
+
+
+def test_the_rate_begins_anew_with_other_albums() -> None:
+    rate = Rate()
+    rate.note(0.0, 1_000, "2 albums")
+    rate.note(5.0, 9_000, "2 albums")
+    for now in (5.1, 6.0):
+        rate.note(now, 2_000, "trip")
+    assert rate.value() is None, "there was no second to judge by"
+    rate.note(7.1, 4_000, "trip")
+    assert rate.value() == pytest.approx(1_000)

@@ -494,3 +494,32 @@ def test_what_is_in_flight_of_a_stopped_album_is_part_of_the_whole(stage: Stage)
     (now,) = seen
     assert (now.photos_done, now.photos_total) == (0, 1)
     assert 0 < now.bytes_done < now.bytes_total == LARGE
+
+
+@one_at_a_time(sizes=(300,) * 4)
+def test_the_counts_are_those_of_the_albums_that_are_shown(stage: Stage) -> None:
+    """Without the stopped album's, and with it again when it comes back."""
+    seen: list[tuple[list[str], int, int, int]] = []
+
+    def look() -> None:
+        assert stage.scene.life is not None
+        engine = stage.scene.life.engine
+        assert engine is not None
+        now = engine.progress()
+        seen.append((engine.album_names, now.photos_done, now.photos_total, now.bytes_total))
+
+    stage.at(3.1, look)
+    stage.at(3.2, stage.stop, "trip")
+    stage.at(3.8, look)
+    stage.at(5.9, look)
+    stage.at(6.0, stage.resume, "trip")
+    stage.at(6.9, look)
+    assert stage.run() == 0
+    names = [sorted(one[0]) for one in seen]
+    assert names == [["more", "trip"], ["more"], ["more"], ["more", "trip"]]
+    totals = [one[2:] for one in seen]
+    assert totals == [(8, 2400), (4, 1200), (4, 1200), (8, 2400)]
+    done = [one[1] for one in seen]
+    assert done[0] == 3
+    assert done[1] < done[2] < 4
+    assert done[3] > done[2]

@@ -97,7 +97,7 @@ class Screen:
         if self._outlet is not None and self._outlet.backlog > _LAG:
             return  # nobody is looking
         now = time.monotonic()
-        self._rate.note(now, progress.bytes_done)
+        self._rate.note(now, progress.bytes_done, title)
         if self.progress == "bar" and not self._is_in_front():
             self._bars = None  # now a shell's prompt stands there, or another command's words
         elif self.progress == "bar":

@@ -144,7 +144,7 @@ class Live:
 
     def _snapshot(self, shown: Shown) -> Snapshot:
         """The snapshot without the events."""
-        self._rate.note(self._now(), shown.progress.bytes_done)
+        self._rate.note(self._now(), shown.progress.bytes_done, tuple(shown.albums))
         names = dict.fromkeys(shown.albums)
         return Snapshot(
             pid=os.getpid(),

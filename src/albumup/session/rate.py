@@ -15,11 +15,16 @@ class Rate:
 
     def __init__(self) -> None:
         self._notes: deque[tuple[float, int]] = deque()
+        self._of: object = None
 
-    def note(self, now: float, done: int) -> None:
-        """Note the progress. ``now``: monotonic seconds; ``done``: bytes so far."""
-        if not done:
+    def note(self, now: float, done: int, of: object = None) -> None:
+        """Note the progress. ``now``: monotonic seconds; ``done``: bytes so far.
+
+        ``of``: what they are bytes of; with anything else the rate begins anew.
+        """
+        if not done or of != self._of:
             self._notes.clear()  # nothing is done yet; the first bytes set the speed
+        self._of = of
         self._notes.append((now, done))
         while len(self._notes) > 2 and now - self._notes[0][0] > _SECONDS:
             self._notes.popleft()

@@ -60,7 +60,7 @@ class Ending:
             run.outcomes.aftermath(journal, upstream, after)
 
         def recorded() -> None:
-            run.outcomes.count(state, task.size)
+            run.outcomes.count(state, task)
             if one.body.spool:
                 run.drop_copy(one.body.spool)
             run.outcomes.tell(Recorded(*run.outcomes.about(task), state, None, task.size))
@@ -116,7 +116,7 @@ class Ending:
     def _recorded(self, one: InHand, finding: Finding, step: Step) -> None:
         run, upstream, task = self._run, one.upstream, one.task
         if step.ask_at is None:
-            run.outcomes.count(step.state, task.size)
+            run.outcomes.count(step.state, task)
         if step.state is State.PENDING and finding.outcome is not Outcome.REFUNDED:
             tried = Tried(
                 *run.outcomes.about(task),

@@ -13,6 +13,7 @@ from albumup.errors import AlbumupError, worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import CorruptJournal, checkpoint_here
+from albumup.journal.rows import Album
 from albumup.journal.summary import summary_of
 from albumup.targets.base import Target
 from albumup.uploader.albums import AlbumWorker
@@ -351,15 +352,19 @@ class Engine:
 
     @property
     def album_names(self) -> list[str]:
-        """The names of the albums with work in this run; of all its albums if there is none."""
-        queue = self._run.queue
+        """The names of the albums that ``progress`` counts."""
+        return [album.name for album in self._shown()]
+
+    def _shown(self) -> list[Album]:
+        """The albums with work in this run, without stopped ones while others go on; all albums if
+        none has work."""
+        queue, counted = self._run.queue, self._run.outcomes.counts.albums
         albums = queue.going() or list(queue.albums.values())
-        return [album.name for album in albums if album.id in self._scope.worked_on] or [
-            album.name for album in albums
-        ]
+        has_work = self._scope.worked_on
+        return [one for one in albums if one.id in has_work or counted[one.id].total] or albums
 
     def progress(self) -> Progress:
-        """A snapshot of the run."""
+        """A snapshot of the run, with the counts of the albums in ``album_names``."""
         run, now = self._run, self._loop.time()
         uploads = tuple(
             Upload(slot.name, slot.size, min(slot.meter.look(), slot.size), slot.album_id)
@@ -371,13 +376,14 @@ class Engine:
         pauses = [
             upstream.pause(clock, now) for upstream in upstreams if run.queue.albums_of(upstream)
         ]
-        counts = run.outcomes.counts
-        done, done_bytes = counts.done + counts.given_up, counts.done_bytes + counts.given_up_bytes
+        counts, shown = run.outcomes.counts, {album.id for album in self._shown()}
+        found = counts.of(shown)
+        moved = sum(one.moved for one in uploads if one and one.album_id in shown)
         return Progress(
-            photos_done=counts.done,
-            photos_total=max(done, counts.total),
-            bytes_done=counts.done_bytes + sum(upload.moved for upload in uploads if upload),
-            bytes_total=max(done_bytes, counts.total_bytes),
+            photos_done=found.done,
+            photos_total=max(found.done + found.given_up, found.total),
+            bytes_done=found.done_bytes + moved,
+            bytes_total=max(found.done_bytes + found.given_up_bytes, found.total_bytes),
             is_complete=counts.unprepared == 0,
             spooled_bytes=counts.spooled_bytes,
             spool_total=counts.spool_total,

@@ -5,8 +5,9 @@ An event's fields are its keys in ``--json``; UNSET ones are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -222,8 +223,8 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Counts:
-    """Counts of a run so far."""
+class AlbumCounts:
+    """Counts of a run so far, of one album or of several."""
 
     done: int = 0
     done_bytes: int = 0
@@ -231,12 +232,32 @@ class Counts:
     given_up_bytes: int = 0
     total: int = 0
     total_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Counts:
+    """Counts of a run so far."""
+
+    albums: defaultdict[int, AlbumCounts] = field(default_factory=lambda: defaultdict(AlbumCounts))
+    """By album id, also of albums that have left the run."""
     unprepared: int = 0
     spooled_bytes: int = 0
     """Bytes copied, unfinished copies included."""
     spool_journaled: int = 0
     """Bytes of journaled copies; those of all others are in ``spool_left``."""
     spool_left: int = 0
+
+    def of(self, album_ids: Iterable[int]) -> AlbumCounts:
+        """The counts of these albums together."""
+        found = [self.albums[one] for one in album_ids]
+        return AlbumCounts(
+            sum(one.done for one in found),
+            sum(one.done_bytes for one in found),
+            sum(one.given_up for one in found),
+            sum(one.given_up_bytes for one in found),
+            sum(one.total for one in found),
+            sum(one.total_bytes for one in found),
+        )
 
     @property
     def spool_total(self) -> int:

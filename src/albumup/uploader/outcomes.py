@@ -210,7 +210,7 @@ class Outcomes:
         self.settled(journal, task.album_id)
 
         def told() -> None:
-            self.count(step.state, task.size)
+            self.count(step.state, task)
             self.tell(Recorded(*self.about(task), step.state, step.reason, task.size))
             self._judge.let_go(upstream, task)
 
@@ -293,7 +293,7 @@ class Outcomes:
 
     def tell_missing(self, task: Task, words: str) -> None:
         """Count and tell a missing photo."""
-        self.count(State.MISSING, task.size)
+        self.count(State.MISSING, task)
         self.tell(Missing(*self.about(task), words))
 
     def settled(self, journal: Journal, album_id: int) -> None:
@@ -306,14 +306,15 @@ class Outcomes:
             self._causes.settled(journal, album_id)
             runs.touch(journal, album_id)
 
-    def count(self, state: State, size: int) -> None:
-        """Count a task of ``size`` bytes that was recorded as ``state``; after the commit."""
+    def count(self, state: State, task: Task) -> None:
+        """Count a task that was recorded as ``state``; after the commit."""
+        counts = self.counts.albums[task.album_id]
         if state in DONE:
-            self.counts.done += 1
-            self.counts.done_bytes += size
+            counts.done += 1
+            counts.done_bytes += task.size
         elif state is not State.PENDING:
-            self.counts.given_up += 1
-            self.counts.given_up_bytes += size
+            counts.given_up += 1
+            counts.given_up_bytes += task.size
 
     def framed_anew(self, upstream: Upstream) -> None:
         """Tell that ready bodies for a target are framed anew by its present definition."""

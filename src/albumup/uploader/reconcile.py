@@ -270,7 +270,7 @@ class Reconciler:
         for task, state, words in steps:
             if state in DONE and task.body is not None and task.body.spool:
                 run.drop_copy(task.body.spool)
-            run.outcomes.count(state, task.size)
+            run.outcomes.count(state, task)
             if state is not State.PENDING:
                 run.outcomes.tell(Answered(*run.outcomes.about(task), state, error=words or None))
             elif not question.before:

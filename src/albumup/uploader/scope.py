@@ -283,24 +283,23 @@ class Scope:
         """Count the run's photos. Of a stopped album, those that are in flight, sent or given
         up."""
         counts = self._run.outcomes.counts
-        total = total_bytes = unprepared = spool_left = 0
+        unprepared = spool_left = 0
         for album_id in self._queue.albums:
             found = sums.get(album_id) or summary_of(journal, album_id)
             # With these this run is done.
             settled = found.there + found.wanting, found.there_bytes + found.wanting_bytes
             before = self._settled_before.setdefault(album_id, settled)
-            total += settled[0] - before[0]
-            total_bytes += settled[1] - before[1]
+            left = found.unsent, found.unsent_bytes
             if album_id in self._queue.stopped:
-                total += found.count(State.SENDING)
-                total_bytes += found.size(State.SENDING)
+                left = found.count(State.SENDING), found.size(State.SENDING)
+            counted = counts.albums[album_id]
+            counted.total = settled[0] - before[0] + left[0]
+            counted.total_bytes = settled[1] - before[1] + left[1]
+            if album_id in self._queue.stopped:
                 continue
-            total += found.unsent
-            total_bytes += found.unsent_bytes
             row = runs.unprepared(journal, album_id)
             unprepared += row[0]
             spool_left += row[1]
-        counts.total, counts.total_bytes = total, total_bytes
         counts.unprepared, counts.spool_left = unprepared, spool_left
 
     def is_current(self, journal: Journal) -> bool:
