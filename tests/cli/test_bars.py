@@ -214,7 +214,7 @@ def test_copying_and_sending_each_have_their_own_speed(monkeypatch: pytest.Monke
     now = [0.0]
     monkeypatch.setattr("albumup.cli.screen.time.monotonic", lambda: now[0])
     screen = Screen(quiet=False, verbose=0, progress="bar", color="never")
-    counts = Counts(total=210, total_bytes=420_000_000, unprepared=210, spool_left=420_000_000)
+    counts = Counts(unprepared=210, spool_left=420_000_000)
 
     def shown(sent: int) -> str:
         found = (
