@@ -197,6 +197,8 @@ def test_options_that_differ_are_named_and_ignored(home: Home, server: FormServe
     home.form(server)
     first = uploader(home, server, "--retries", "2")
     second = follower(home, "-j1", "--retries", "2", "--patience", "9s")
+    third = home.run("resume", "--retries", "9", "--patience", "1m", "--detach").stderr
+    assert "ignored here: --retries, --patience\n" in third
     server.may_answer.set()
     said = finish(second).stderr
     assert finish(first).returncode == 0

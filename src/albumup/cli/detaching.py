@@ -132,6 +132,7 @@ def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterato
         yield f"{queued} queued; process {pid} is uploading, and has them too; {watch}"
         if found.changed:
             yield f"It goes on with {found.changed}."
+        yield from words.ignored(found.ignored)
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
     machine = look(this_user())

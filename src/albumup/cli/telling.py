@@ -154,16 +154,16 @@ def send(
 def lines_of(word: Word) -> Sequence[str]:
     """A message of a session in words."""
     match word:
-        case HandedOver(pid, changed):
+        case HandedOver(pid, changed, ignored):
             has_them = f"Process {pid} is uploading, and has these photos too: albumup watch"
-            return [has_them, *lines_of(TakenOver(pid, changed))] if changed else [has_them]
+            taken_over = lines_of(TakenOver(pid, changed)) if changed else []
+            return [has_them, *taken_over, *words.ignored(ignored)]
         case Following(pid, ignored):
             line = (
                 f"Process {pid} is uploading; these photos were added to its work. "
                 "Ctrl-C leaves it at that."
             )
-            more = f"Its own options stay in force; ignored here: {', '.join(ignored)}"
-            return [line, more] if ignored else [line]
+            return [line, *words.ignored(ignored)]
         case TakenOver(pid, value):
             return [f"Process {pid} goes on with {pace(value)}."]
         case Left(pid, code):

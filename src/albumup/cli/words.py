@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from albumup.cli.escaping import escape
@@ -24,6 +24,13 @@ def utc(seconds: float) -> str:
 def ended(line: str, code: int) -> str:
     """A last line, with the exit code at its end."""
     return f"{line}    (exit {code})"
+
+
+def ignored(options: Sequence[str]) -> Sequence[str]:
+    """A line about typed options that a running uploader does not take over, if there are any."""
+    if not options:
+        return []
+    return [f"Its own options stay in force; ignored here: {', '.join(options)}"]
 
 
 def title_of_all(names: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ class Uploading(Struct, frozen=True):
     """Process ``pid`` uploads the albums; ``is_new``: it was started for them.
 
     ``log_fault``: why it cannot write its log, or "". ``uncopied``: photos that could not be copied
-    because their root is away, with the reason. ``changed``: see ``Handed``.
+    because their root is away, with the reason. ``changed``, ``ignored``: see ``Handed``.
     """
 
     pid: int
@@ -61,6 +61,7 @@ class Uploading(Struct, frozen=True):
     log_fault: str = ""
     uncopied: Sequence[tuple[ToCopy, str]] = ()
     changed: str = ""
+    ignored: Sequence[str] = ()
 
 
 class NothingLeft(Struct, frozen=True):
@@ -158,8 +159,8 @@ class Start:
                 self._said.append(text)
             case Begun(log_fault):
                 return Uploading(pid, True, log_fault)
-            case Handed(other, changed):
-                return Uploading(other, False, changed=changed)
+            case Handed(other, changed, ignored):
+                return Uploading(other, False, changed=changed, ignored=ignored)
             case Settled():
                 return NothingLeft()
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -31,10 +31,12 @@ class Handed(Struct, frozen=True, tag=True):
     """Process ``pid`` is uploading, and has these albums, too.
 
     ``changed``: in words, the options that it took over and goes on with; "" for none.
+    ``ignored``: typed options that differ from its own.
     """
 
     pid: int
     changed: str = ""
+    ignored: Sequence[str] = ()
 
 
 class Settled(Struct, frozen=True, tag=True):

@@ -19,7 +19,7 @@ from albumup.journal.lock import PATIENCE, FileLock
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.rows import Album
 from albumup.session.aside import aside
-from albumup.session.changing import Change, ask, wait_until_seen
+from albumup.session.changing import Change, ask, ignored, wait_until_seen
 from albumup.session.following import Follower
 from albumup.session.live import Live
 from albumup.session.notifying import Notifying
@@ -162,7 +162,7 @@ class Session:
                 changed = None
                 if change is not None and wait_until_seen(self.journal, change):
                     changed = change.value
-                self.audience.say(HandedOver(run.pid, changed))
+                self.audience.say(HandedOver(run.pid, changed, ignored(run, self.options)))
                 return self.audience.handed_over()
             code = self._follower().follow(run, change)
             if code is not None:

@@ -34,10 +34,11 @@ def standing(journal: Journal, album_ids: Sequence[int]) -> Standing:
 
 class HandedOver(Struct, frozen=True):
     """Process ``pid`` is uploading, and sends these photos, too. ``changed``: the options that it
-    took over, as the journal has them."""
+    took over, as the journal has them; ``ignored``: typed options that differ from its own."""
 
     pid: int
     changed: Mapping[str, Any] | None = None
+    ignored: Sequence[str] = ()
 
 
 class Following(Struct, frozen=True):
