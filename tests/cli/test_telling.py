@@ -5,13 +5,18 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from test_bars import progress
 
 from albumup.cli.bars import asked
-from albumup.cli.telling import Teller
+from albumup.cli.stop import _sentence
+from albumup.cli.telling import Teller, lines_of
+from albumup.journal.flight import Upload
 from albumup.session.rate import Rate
-from albumup.session.telling import TakenOver
+from albumup.session.stopping import Finishing
+from albumup.session.telling import Stopping, TakenOver
 from albumup.uploader.events import Pause, Regulated
+from albumup.uploader.options import Draining
 
 
 class Screen:
@@ -73,3 +78,20 @@ def test_what_this_command_asked_for_is_said_once() -> None:
         "Process 4121 goes on with 2 uploads at once.",
         "Goes on with 3 uploads at once, as another command asked.",
     ]
+
+
+@pytest.mark.parametrize(("count", "named"), [(3, "a, b, c: "), (4, "a, b, c and 1 more: ")])
+def test_uploads_that_are_cut_are_named_or_counted(count: int, named: str) -> None:
+    cutting = tuple((b"/t/" + b"abcd"[one : one + 1], 1000) for one in range(count))
+    (line,) = lines_of(Stopping(Draining((), cutting), is_interrupt=True))
+    total = f"{count}.0 kB to send again"
+    assert line == f"Cutting {count} uploads ({named}{total}). Ctrl-C again leaves at once."
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "1 upload (0: 1 B) in flight has"), (2, "(0, 1: 2 B) in flight have")]
+)
+def test_one_upload_has_ended_and_two_have(count: int, words: str) -> None:
+    uploads = [Upload(b"/t/%d" % number, 1) for number in range(count)]
+    said = _sentence(Finishing(uploads), "albumup stop", is_now=False)
+    assert f"{words} ended. To cut: albumup stop --now" in said

@@ -67,7 +67,8 @@ def _sentence(told: Told, command: str, *, is_now: bool) -> str:
         case Finishing(uploads, seconds):
             cut = "" if is_now else f" To cut: {command} --now"
             about = f", in about {span(seconds)}" if seconds and seconds >= 1 else ""
-            return f"Waiting until {_named(uploads)} in flight has ended{about}.{cut}"
+            have = "has" if len(uploads) == 1 else "have"
+            return f"Waiting until {_named(uploads)} in flight {have} ended{about}.{cut}"
         case Unheard(pid):
             return f"Process {pid} has not answered yet. It is waited for; Ctrl-C leaves it at that"
         case Leaving(pid, code):

@@ -37,6 +37,9 @@ from albumup.session.telling import (
 from albumup.uploader.events import Event, FramedAnew, Progress, Regulated
 from albumup.uploader.options import Draining, Options, RunEnd
 
+_MOST_NAMED = 3
+"""The most uploads that are named when they are cut."""
+
 
 class Teller:
     """The screen and stdout of a command, as the audience of its session.
@@ -207,7 +210,11 @@ def _draining_words(draining: Draining, *, is_interrupt: bool) -> str:
     words = f"Finishing {counted(finishing, 'upload')}" if finishing else ""
     if cutting:
         again_bytes = sum(count for _, count in draining.cutting)
-        what = ", ".join(shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:3])
+        named = [
+            shortened(escape(telling(name, cutting)), WIDEST) for name in cutting[:_MOST_NAMED]
+        ]
+        more = f" and {len(cutting) - len(named)} more" if len(cutting) > len(named) else ""
+        what = f"{', '.join(named)}{more}"
         again = f": {size(again_bytes)} to send again" if again_bytes else ""
         cut = (
             f", cutting {len(cutting)}"
