@@ -448,6 +448,25 @@ def test_a_run_pings_its_beginning_and_its_end(
     assert "7d1c" not in done.stderr
 
 
+@pytest.mark.parametrize(("command", "end"), [('["false"]', ""), ('["/nowhere/may-run"]', "/fail")])
+def test_a_round_that_has_to_wait_is_no_failure_to_who_is_pinged(
+    home: Home,
+    server: FormServer,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    end: str,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("albumup.session.pinging.fetched", lambda url: _note(asked, url))
+    home.form(server)
+    server.answer = lambda _: answer(401)
+    home.run("push", home.photos(1))
+    home.form(server, f'ping = "https://ping.example.org/7d1c"\nmay_run = {command}\n')
+    assert home.run("retry-failed").returncode == 75
+    start = "https://ping.example.org/7d1c/start"
+    assert asked == [start, f"https://ping.example.org/7d1c{end}"]
+
+
 def test_whoever_hands_over_or_follows_does_not_ping(
     home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,8 @@ class Session:
     _live: Live | None = None
     """What others see of this process's run."""
     _notifying: Notifying = field(init=False)
+    _only_waits: bool = False
+    """The run has ended because it may not upload now."""
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
@@ -150,7 +152,7 @@ class Session:
                         sent = self._upload()
                     finally:
                         self._lock.release()
-                        pinging.end(sent)
+                        pinging.end(0 if self._only_waits else sent)
                     self._deliver()
                 return sent
             with self.journal.transaction():
@@ -262,6 +264,7 @@ class Session:
         self.audience.end_show()
         end = thread.end
         live.end(thread.shown, end)
+        self._only_waits = end is not None and end.only_waits
         if is_gone:
             self.journal.make_whole()
         if end is None:

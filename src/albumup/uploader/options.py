@@ -8,7 +8,7 @@ from typing import Any
 
 from albumup.config.file import Timetable
 from albumup.errors import AlbumupError
-from albumup.uploader.upstream import Closing
+from albumup.uploader.upstream import SAYS_NO, Closing
 
 TELL_AFTER = 24 * 3600.0
 
@@ -74,3 +74,11 @@ class RunEnd:
     away: dict[bytes, str]
     fault: AlbumupError | None
     seconds: float
+
+    @property
+    def only_waits(self) -> bool:
+        """Nothing went wrong: the user's own command says no, and so uploads have to wait."""
+        says_no = all(
+            one.is_waiting and one.words.startswith(SAYS_NO) for one in self.closings.values()
+        )
+        return self.exit_code == 75 and bool(self.closings) and says_no and not self.away

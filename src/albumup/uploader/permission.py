@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from albumup.hooks import run_hook
+from albumup.uploader.upstream import SAYS_NO
 
 LIMIT_SECONDS = 10.0
 """The longest run of the command, in seconds."""
@@ -21,4 +22,4 @@ def ask(command: Sequence[str], gives_up: Callable[[], bool]) -> str:
         return ""
     if not end.fault.startswith("exit "):
         return f"may_run does not answer: {end.words}"
-    return f"may_run says no ({end.words.removeprefix(end.fault).removeprefix('; ') or end.fault})"
+    return f"{SAYS_NO} ({end.words.removeprefix(end.fault).removeprefix('; ') or end.fault})"

@@ -19,6 +19,9 @@ from albumup.uploader.breaker import SAME_REFUSALS, Breaker
 from albumup.uploader.events import Pause
 from albumup.uploader.line_watch import LineWatch, Verdicts
 
+SAYS_NO = "may_run says no"
+"""The first words of the user's own command's answer, unless it does not answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Closing:
