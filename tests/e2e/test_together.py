@@ -7,11 +7,16 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
+import time
 from collections import Counter
+from contextlib import closing
 
 import pytest
 from servers import FormServer, answer
 from short import short_form
+
+from albumup.journal.lock import FileLock
 
 from .conftest import Home, finish, until
 
@@ -135,6 +140,29 @@ def test_status_names_who_uploads(home: Home, server: FormServer) -> None:
     first.kill()
     first.wait()
     assert home.status()["uploader"] is None
+
+
+def test_nobody_hands_over_to_a_run_that_was_killed(home: Home, server: FormServer) -> None:
+    """Somebody has the lock, and has not yet ended the run of the uploader before."""
+    home.form(server)
+    home.photos(1)
+    server.says(503)
+    assert home.run("push", "trip", "--patience", "0").returncode == 75
+    gone = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    gone.wait()
+    with FileLock(f"{home.journal}.lock"), closing(sqlite3.connect(home.journal)) as journal:
+        journal.execute(
+            "insert into run (pid, started, options) values (?, ?, '{}')", (gone.pid, time.time())
+        )
+        journal.commit()
+        late = home.start("retry-failed")
+        joined = "select 1 from scope join run on run.id = run_id where pid = ?"
+        until(lambda: journal.execute(joined, (gone.pid,)).fetchone())
+        server.says(200)
+        journal.execute("update run set ended = ? where pid = ?", (time.time(), gone.pid))
+        journal.commit()
+    assert finish(late).returncode == 0
+    assert home.states() == {"IMG_1.JPG": "uploaded"}
 
 
 @pytest.mark.long

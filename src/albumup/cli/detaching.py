@@ -133,6 +133,8 @@ def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterato
         if found.changed:
             yield f"It goes on with {found.changed}."
         yield from words.ignored(found.ignored)
+        if runs.is_at_a_terminal(conclusion.journal):
+            yield "It was begun at a terminal, and ends with it; then: albumup resume --detach"
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
     machine = look(this_user())

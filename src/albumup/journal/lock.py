@@ -74,7 +74,7 @@ class FileLock:
 def is_locked(path: str) -> bool:
     """True if a process holds the lock at ``path``. A shared, non-blocking probe; makes no file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     try:

@@ -22,6 +22,7 @@ from albumup.journal.rows import plain
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
+from albumup.processes import is_alive
 
 CLAIM_SECONDS = 120.0
 """A claim that is older was left by a process that died or hangs."""
@@ -119,17 +120,6 @@ def last_settled(journal: Journal, album_id: int) -> Message | None:
 
 
 # The channels.
-
-
-def is_alive(pid: int) -> bool:
-    """Is there such a process?"""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # somebody else's
-    return True
 
 
 def is_owed(journal: Journal) -> bool:

@@ -105,6 +105,12 @@ def running(journal: Journal) -> Run | None:
     return _run(rows[0]) if rows else None
 
 
+def is_at_a_terminal(journal: Journal) -> bool:
+    """Whether the run that has not ended was begun at a terminal, and ends with it."""
+    rows = journal.rows("select watched from run where ended is null order by id desc limit 1")
+    return bool(rows and rows[0]["watched"])
+
+
 def run_of(journal: Journal, run_id: int) -> Run:
     return _run(journal.rows("select * from run where id = ?", run_id)[0])
 

@@ -217,9 +217,11 @@ class Notifying:
             return None
         means = Means(self._env, LIMIT_SECONDS, lambda: self._is_cut)
         try:
-            return hand_over(self._config().unattended(notice.target), notice, means)
+            handed = hand_over(self._config().unattended(notice.target), notice, means)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the uploads
             return Handed(fault=f"a notice could not be handed over: {type(error).__name__}")
+        # A channel that a signal has cut off gets the notice again, as after a kill.
+        return None if self._is_cut and handed.fault else handed
 
 
 def token_names(config: Config, definitions: Iterable[str]) -> set[str]:

@@ -18,6 +18,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.rows import Album
+from albumup.processes import is_alive
 from albumup.session.aside import aside
 from albumup.session.changing import Change, ask, ignored, wait_until_seen
 from albumup.session.following import Follower
@@ -57,6 +58,8 @@ _CUT_SECONDS = 1.2
 _HANGS_SECONDS = 1.6
 """The most seconds for the session's end after all uploads were cut: more than ``_leave`` takes if
 the engine hangs."""
+_MOST_DOUBTS = 5
+"""Looks at a run whose process is not there, a second each. It may belong to another container."""
 _LAST_WORDS = 1.0
 """Seconds for the closing words of a run that a signal ends."""
 
@@ -143,6 +146,7 @@ class Session:
             os._exit(128 + self._signals[0])
 
     def _send_or_follow(self) -> int:
+        doubts = 0
         while True:
             if self._take_lock():
                 with self._pings() as pinging:
@@ -159,6 +163,9 @@ class Session:
                 run = runs.join(self.journal, self.album_ids)
                 change = self._ask(run)
             if run is None:
+                continue
+            if not is_alive(run.pid) and doubts < _MOST_DOUBTS:
+                doubts += 1  # whoever holds the lock is about to end the run of one that was killed
                 continue
             if self.hands_over:
                 changed = None
