@@ -33,6 +33,7 @@ class Course:
     began: float
     ran_on: float = 0.0
     """Seconds of sleep that the loop's time has counted, and the engine could tell."""
+    stood_still: bool = False
     waited: float = 0.0
     """Seconds in which it was told that nothing may start."""
     waits_since: float | None = None
@@ -53,6 +54,7 @@ class Course:
 
     def sleeps(self, seconds: float, tick: float) -> None:
         """It stands still: what it cannot notice is not counted."""
+        self.stood_still = True
         self.ran_on += max(0.0, seconds - tick - LATE)
 
     def waking(self, now: float) -> float:

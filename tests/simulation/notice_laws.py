@@ -42,10 +42,12 @@ def after_run(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
     is_stopped = end.exit_code in (130, 143) and not scene.was_ordered
     if own and (is_watched or is_stopped):
         raise Broken(f"somebody saw the run end, and a notice is owed: {own}")
+    found = [one.words for one in end.closings.values() if one.exit_code in (1, 4)]
+    if is_watched:
+        scene.seen.update(map(kind_of, found))  # the screen of the run has told them
     if is_watched or scene.was_stopped or scene.came_too_late or end.fault is not None:
         return
-    told = {kind_of(one["words"]) for one in messages}
-    found = [one.words for one in end.closings.values() if one.exit_code in (1, 4)]
+    told = {kind_of(one["words"]) for one in messages} | scene.seen
     if lacking := [words for words in found if kind_of(words) not in told]:
         raise Broken(f"nobody saw the run end, and no notice tells of {lacking}")
     if len(own) > len(found) + len(end.away):

@@ -182,6 +182,8 @@ class Scene:
         self.no_leave_until = 0.0
         self.well_after: set[int] = set()
         """The runs after which no pause was left."""
+        self.seen: set[str] = set()
+        """The kinds of troubles that the screen of a run has told."""
         self.owed: set[str] = set()
         """The keys of all notices that were seen in the journal."""
         if any(event.kind in WAITS for event in plan.events):
