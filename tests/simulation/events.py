@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from albumup.helpers import Work
 from albumup.journal import runs
 from albumup.uploader.options import Stop
+from albumup.uploader.sleep import LATE
 from simulation.loop import Killed
 from simulation.plan import (
     ALONE,
@@ -253,6 +254,8 @@ class Events:
             scene.offset += seconds if event.at % 2 else -seconds
             scene.clock_jumped = True
         elif event.kind in SLEEPS:
+            if event.kind.endswith("run on"):  # long enough to be told from a rare look
+                seconds += LATE + scene.plan.tick
             runs_on, lasts = event.kind.endswith("run on"), event.kind.endswith("last")
             scene.sleep(seconds, runs_on=runs_on, hangs_up=not lasts)
             scene.clock_jumped = scene.clock_jumped or not runs_on

@@ -163,11 +163,13 @@ class Orders:
 
     def _hand_over(self, journal: Journal) -> None:
         if not self.scene.is_locked:
-            return  # it sends itself: the next run of the story
-        albums = [album.id for album in runs.albums(journal)]
+            self.scene.came_too_late = True  # it sends itself: the next run of the story
+            return
         with journal.transaction():
-            run = runs.join(journal, albums)
-        self.joined(run, albums)
+            albums = runs.albums(journal)
+            run = runs.join(journal, [album.id for album in albums])
+        # What was stopped again meanwhile stays so.
+        self.joined(run, [album.id for album in albums if not album.held])
 
     def joined(self, run: runs.Run | None, album_ids: list[int]) -> None:
         scene = self.scene

@@ -313,7 +313,8 @@ class Scene:
             self.ended_at = self.loop.time()
             self.tell("engine", f"ends with {end.exit_code}")
             self.loop.settle()
-            self.is_abandoned = self.was_stopped and life.helpers.is_busy
+            was_stopped = self.was_stopped or self.was_ordered
+            self.is_abandoned = was_stopped and life.helpers.is_busy
             self.left = self.loop.waiting()
             if life.command is not None:
                 life.command.finish(end)

@@ -182,6 +182,12 @@ FINDS = {
                 Event("204", 2, 0.30121334958971313),
                 Event("edit, same size", 2, 0.09163079993324019, "whole")),
     ),
+    "a photo that is gone is not drawn again while its folder is looked at": Plan(
+        102813, (300,), "dedupes", "safe", retries=1, tick=0.25, hook="hangs", watched=False,
+        tell_after=600.0,
+        events=(Event("no network", 1, 0.898508819924052),
+                Event("remove", 1, 0.025249172204044212, "begins")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 

@@ -270,6 +270,7 @@ class Queue:
             task
             for task in found
             if task.id not in upstream.in_flight
+            and (upstream, task.id) not in self._in_hand
             and task.id not in upstream.held
             and task.album_id not in self.stopped
         ]
