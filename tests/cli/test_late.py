@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from albumup.cli.app import App
-from albumup.cli.late import tell_late
+from albumup.cli.late import line_of, tell_late
 from albumup.journal import notices
 from albumup.journal.journal import Journal
-from albumup.journal.notices import Cause, Message
+from albumup.journal.notices import Cause, Message, Notice
+from albumup.session.late import Late
 
 
 class Terminal(io.StringIO):
@@ -68,3 +69,10 @@ def test_where_nothing_is_known_nothing_is_said_or_made(
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     assert told(str(tmp_path / "photo.jpg"), monkeypatch) == []
     assert [one.name for one in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+@pytest.mark.parametrize("verb", ["sent", "copied"])
+def test_a_late_notice_says_what_happened_to_the_photos(verb: str) -> None:
+    message = Message(album="trip", counts={"uploaded": 3}, words=f"3 photos {verb}")
+    notice = Notice(1, "key", Cause.SETTLED, 1, "inbox", 0.0, message, "")
+    assert line_of(Late(notice), 60.0) == f"trip: finished 1 min ago: 3 photos {verb}"

@@ -75,9 +75,9 @@ def of_standing(now: Summary, verb: str = "sent", resume: str = RESUME) -> str:
     return f"{line}{waiting}. {_way_on(resume, is_held=now.album.held)}"
 
 
-def of_late_notice(now: Summary, when: str) -> str:
+def of_late_notice(now: Summary, when: str, verb: str = "sent") -> str:
     """The words for an album that has settled without the user's knowledge."""
-    return f"finished {when} ago: {photos(now.there)} sent{_not(now.wanting)}"
+    return f"finished {when} ago: {photos(now.there)} {verb}{_not(now.wanting)}"
 
 
 def _waiting(found: RunSummary, verb: str) -> str:
