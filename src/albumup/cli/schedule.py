@@ -15,7 +15,7 @@ from albumup.config.file import shown
 from albumup.errors import UsageError
 from albumup.photos.file_names import quoted
 from albumup.session.scheduling import KINDS
-from albumup.session.scheduling.kinds import installed_for, scheduler
+from albumup.session.scheduling.kinds import INSTALL_ONE, here, installed_for, scheduler, usable
 from albumup.session.scheduling.schedule import (
     Entry,
     Installed,
@@ -82,7 +82,7 @@ def _schedule(command: Scheduled) -> Schedule:
 
 
 def _install(app: App, kind: str, schedule: Schedule) -> None:
-    found = scheduler(kind).install(schedule)
+    found = usable(kind).install(schedule)
     for line in _said(kind, found):
         app.screen.say(line)
     others = [
@@ -124,7 +124,7 @@ def _warnings(command: Scheduled) -> Iterator[str]:
 
 
 def _remove(app: App, kind: str, schedule: Schedule) -> int:
-    if scheduler(kind).remove(schedule.name):
+    if usable(kind).remove(schedule.name):
         app.screen.say(f"{_command(schedule.command)} is no longer run by {kind}")
         return 0
     app.screen.say(
@@ -144,10 +144,9 @@ def _list(app: App) -> int:
         rows = [_row(one) for one in found]
         put_table(("BY", "WHEN", "COMMAND", "NAME"), rows, broken=("COMMAND", "WHEN"))
     elif not faults:
-        app.screen.say(
-            f"Nothing is run regularly for {shown(app.journal)}. To have that: albumup schedule "
-            f"{'|'.join(KINDS)} --install"
-        )
+        ways = " or ".join(f"albumup schedule {kind} --install" for kind in here())
+        ways = ways or f"{INSTALL_ONE}, then albumup schedule cron --install"
+        app.screen.say(f"Nothing is run regularly for {shown(app.journal)}. To have that: {ways}")
     return 0
 
 

@@ -6,7 +6,7 @@ import re
 
 from albumup.errors import LocalError
 from albumup.session.scheduling import crontab
-from albumup.session.scheduling.schedule import Entry, Installed, Schedule, is_here, missing
+from albumup.session.scheduling.schedule import Entry, Installed, Missing, Schedule, is_here
 from albumup.session.scheduling.tools import must, run
 
 _NONE = re.compile(r"\bno crontab\b|can't open '[^']*': No such file", re.IGNORECASE)
@@ -19,14 +19,13 @@ def text_of(schedule: Schedule) -> str:
 
 
 def check() -> None:
-    """Raise LocalError if there is no crontab(1)."""
+    """Raise Missing if there is no crontab(1)."""
     if not is_here("crontab"):
-        raise missing("cron", "there is no crontab command here")
+        raise Missing("there is no crontab command here")
 
 
 def install(schedule: Schedule) -> Installed:
     """Put the schedule into the crontab once. Raises LocalError, and then changes nothing."""
-    check()
     before, line = _read(), crontab.line_of(schedule)
     former = crontab.lines_of(before, schedule.name)
     if former == [line]:
@@ -40,7 +39,6 @@ def install(schedule: Schedule) -> Installed:
 
 def remove(name: str) -> bool:
     """Remove the schedule ``name``; return False if there was none. Raises LocalError."""
-    check()
     before = _read()
     left = crontab.without(before, name)
     if left == before:

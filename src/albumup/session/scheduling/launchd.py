@@ -10,7 +10,7 @@ from xml.parsers.expat import ExpatError
 
 from albumup.errors import LocalError
 from albumup.session.scheduling import files
-from albumup.session.scheduling.schedule import MARK, Entry, Installed, Schedule, is_here, missing
+from albumup.session.scheduling.schedule import MARK, Entry, Installed, Missing, Schedule, is_here
 from albumup.session.scheduling.tools import must, run
 
 
@@ -36,14 +36,13 @@ def text_of(schedule: Schedule) -> str:
 
 
 def check() -> None:
-    """Raise LocalError if there is no launchd."""
+    """Raise Missing if there is no launchd."""
     if not is_here("launchctl"):
-        raise missing("launchd", "there is no launchctl command here")
+        raise Missing("there is no launchctl command here")
 
 
 def install(schedule: Schedule) -> Installed:
     """Write the agent and load it. Raises LocalError, and then undoes all of it."""
-    check()
     path, new = _path(schedule.name), text_of(schedule).encode()
     before = files.read(path)
     was_loaded = _is_loaded(schedule.name)
@@ -70,7 +69,6 @@ def remove(name: str) -> bool:
     path = _path(name)
     if not os.path.exists(path):
         return False
-    check()
     if _is_loaded(name):
         must("launchctl", "bootout", _service(name))
     files.put({path: None})

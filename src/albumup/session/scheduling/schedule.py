@@ -12,7 +12,7 @@ from hashlib import sha256
 from msgspec import Struct, field
 
 from albumup.errors import LocalError, UsageError
-from albumup.session.scheduling import COMMANDS, KINDS
+from albumup.session.scheduling import COMMANDS
 
 MARK = "albumup-"
 """The beginning of all schedules' names."""
@@ -111,6 +111,10 @@ class Installed(Struct, frozen=True):
     """Further facts for the user, a sentence each."""
 
 
+class Missing(LocalError):
+    """A kind of scheduler is not on this computer."""
+
+
 def program_of(argv0: str) -> tuple[str, ...]:
     """The words that start this albumup at any time: its script, or else its interpreter.
 
@@ -132,12 +136,6 @@ def environment_of(*, has_config: bool) -> dict[str, str]:
     wanted = ["XDG_DATA_HOME"] if has_config else ["XDG_DATA_HOME", "XDG_CONFIG_HOME"]
     found = {name: os.environ.get(name, "") for name in wanted}
     return {name: path for name, path in found.items() if os.path.isabs(path)}
-
-
-def missing(kind: str, words: str) -> LocalError:
-    """The error for a kind of scheduler that is not here; it names the other kinds."""
-    others = " or ".join(f"albumup schedule {one}" for one in KINDS if one != kind)
-    return LocalError(f"{words}, so nothing was changed", f"{others}; by hand: man albumup-cron")
 
 
 def is_here(tool: str) -> bool:

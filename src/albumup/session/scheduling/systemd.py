@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from albumup.errors import LocalError
 from albumup.session.scheduling import files, units
-from albumup.session.scheduling.schedule import MARK, Entry, Installed, Schedule, is_here, missing
+from albumup.session.scheduling.schedule import MARK, Entry, Installed, Missing, Schedule, is_here
 from albumup.session.scheduling.tools import must, run
 
 _CTL = ("systemctl", "--user")
@@ -28,18 +28,17 @@ def text_of(schedule: Schedule) -> str:
 
 
 def check() -> None:
-    """Raise LocalError if the user has no systemd that runs timers."""
+    """Raise Missing if the user has no systemd that runs timers."""
     if not is_here("systemctl"):
-        raise missing("systemd", "there is no systemctl command here")
+        raise Missing("there is no systemctl command here")
     # This fails if it cannot reach the manager.
     done = run(*_CTL, "show", "--property=Version")
     if done.code != 0:
-        raise missing("systemd", f"no systemd of this user answers ({done.said})")
+        raise Missing(f"no systemd of this user answers ({done.said})")
 
 
 def install(schedule: Schedule) -> Installed:
     """Write the units and start the timer. Raises LocalError, and then undoes all of it."""
-    check()
     new = _files(schedule)
     before: dict[str, bytes | None] = {path: files.read(path) for path in new}
     former = [text.decode("utf-8", "replace") for text in before.values() if text is not None]
@@ -60,7 +59,6 @@ def remove(name: str) -> bool:
     paths = _paths(name)
     if not any(map(os.path.exists, paths)):
         return False
-    check()
     must(*_CTL, "disable", "--now", f"{name}.timer")
     files.put(dict.fromkeys(paths))
     must(*_CTL, "daemon-reload")
