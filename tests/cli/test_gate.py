@@ -177,3 +177,15 @@ def test_install_leaves_no_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
     gate.install()
     assert isinstance(sys.stdout, Gate) and isinstance(sys.stderr, Gate)
     assert sys.__stdout__ is sys.stdout and sys.__stderr__ is sys.stderr
+
+
+def test_a_sentence_goes_out_with_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    written: list[str] = []
+    monkeypatch.setattr("sys.stderr", Stream())
+    Screen(quiet=False, verbose=0, progress="none", color="never").say("all is well")
+    assert [text for text in written if text] == ["all is well\n"]

@@ -87,7 +87,8 @@ class Screen:
             if self._bars is not None:
                 self._bars.write(text)
             else:
-                print(text, file=self._err, flush=True)
+                # In one piece: what stdout writes meanwhile must not come before the line's end.
+                print(f"{text}\n", end="", file=self._err, flush=True)
         except OSError:
             return False  # the terminal has gone, but the work goes on
         return True
