@@ -49,9 +49,10 @@ def test_one_bad_path_among_good_ones_queues_nothing(home: Home) -> None:
 
 def test_an_empty_folder(home: Home) -> None:
     (home.folder / "bare").mkdir()
-    refused(
+    said = refused(
         home, 2, "push", "bare", says=("no photo under", "bare", "nothing was queued".capitalize())
     )
+    assert "skipped" not in said
     assert home.status()["albums"] == []
 
 

@@ -80,7 +80,5 @@ class Survey(Struct):
         empty = "".join(
             f"; {repr(text_of(path))[1:-1]} is empty" for path, _ in self.empty.first[:3]
         )
-        return (
-            f"no photo under {places}{more}{empty}{unread}",
-            "nothing was queued; albumup push -v names what is skipped",
-        )
+        names = "; albumup push -v names what is skipped" if skipped else ""
+        return f"no photo under {places}{more}{empty}{unread}", f"nothing was queued{names}"
