@@ -30,8 +30,8 @@ class RateLimit:
         self._sleep = sleep
         self._local_time = local_time
         self._free_at = float("-inf")
-        self._sleeping: set[asyncio.Future[object]] = set()
-        """The waits of uploads whose turn has not come."""
+        self._sleeping: dict[asyncio.Future[object], None] = {}
+        """The waits of uploads whose turn has not come, in their order."""
 
     def change(self, timetable: Timetable | None) -> None:
         """Share another rate from now on, also between those that wait for their turn."""
@@ -62,11 +62,11 @@ class RateLimit:
     async def _has_slept(self, seconds: float) -> bool:
         """Sleep; False if the rate was changed meanwhile."""
         sleeping = asyncio.ensure_future(self._sleep(seconds))
-        self._sleeping.add(sleeping)
+        self._sleeping[sleeping] = None
         try:
             await asyncio.wait([sleeping])
         finally:
-            self._sleeping.discard(sleeping)
+            self._sleeping.pop(sleeping, None)
             sleeping.cancel()
         return not sleeping.cancelled()
 

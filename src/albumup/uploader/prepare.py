@@ -47,7 +47,8 @@ class Preparer:
         self._loop = asyncio.get_running_loop()
         self._reading: set[int] = set()
         """Ids of the tasks that are being read, or were read and are not yet journaled."""
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._waiting: dict[asyncio.Task[None], None] = {}
+        """Readings under way, in their order: so they are cancelled, too."""
         self._done: list[Read] = []
         self._reader = Reader(run, self._begin)
         self._spool_folder = run.options.spool_folder
@@ -113,11 +114,11 @@ class Preparer:
 
     def _begin(self, reading: Coroutine[None, None, None]) -> None:
         waiting = self._loop.create_task(reading)
-        self._waiting.add(waiting)
+        self._waiting[waiting] = None
         waiting.add_done_callback(self._read_ended)
 
     def _read_ended(self, waiting: asyncio.Task[None]) -> None:
-        self._waiting.discard(waiting)
+        self._waiting.pop(waiting, None)
         if (
             not waiting.cancelled()
             and (error := waiting.exception()) is not None
