@@ -104,6 +104,7 @@ def test_two_at_once_leave_one_uploader_and_both_say_so(home: Home, server: Form
     both = [home.start("push", name, "--detach", "-j1") for name in ("trip", "more")]
     done = [finish(one) for one in both]
     assert [one.returncode for one in done] == [0, 0]
+    assert [one.stderr.count("2 photos queued") for one in done] == [1, 1], "it is said once"
     said = "".join(one.stderr for one in done)
     assert [found[1] for found in re.finditer(r"(.*) queued; ", said)] == ["2 photos"] * 2
     pid = pid_in(said)

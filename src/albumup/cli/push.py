@@ -193,7 +193,7 @@ def _say(conclusion: Conclusion, queued: Queued, album: Album | None, given: Pus
     again = Again(is_asked=target is not None and not target.can_share)
     if album is not None:
         if not is_quiet:
-            say_queued(app, journal, intake.survey, album, target)
+            say_queued(app, journal, intake.survey, album, target, detaches=given["detach"])
         if given["as_json"]:
             tell_queued(app, journal, album, queued.newest, intake.survey.requeued)
         if target is not None and target.keeps_albums:

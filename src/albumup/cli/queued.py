@@ -32,17 +32,23 @@ _MOST_UNREAD = 10
 
 
 def say_queued(
-    app: App, journal: Journal, survey: Survey, album: Album, target: Target | None
+    app: App,
+    journal: Journal,
+    survey: Survey,
+    album: Album,
+    target: Target | None,
+    *,
+    detaches: bool = False,
 ) -> None:
     """Say how many photos wait now, and for whom; and which were left out.
 
-    ``target``: None for the inbox.
+    ``target``: None for the inbox. ``detaches``: ``--detach`` counts them in its own last line.
     """
     name = words.shown_name(album.name)
     local = titles.local_folder(journal, album, album.target in app.config.targets)
     address = target.address if target else album.target
     where = "" if local else f" for {escape(address)}"
-    if survey.queued:
+    if survey.queued and (local or not detaches):
         app.screen.say(
             f"{name}: {_kinds(survey)} queued ({size(survey.size)}){where}; "
             "safe to interrupt from here"
