@@ -119,6 +119,8 @@ def test_a_folder_named_by_letters_that_are_not_seen_is_an_album(home: Home) -> 
 def test_an_unknown_album_has_a_nearest_one(home: Home, command: str) -> None:
     home.run("push", home.photos(1))
     refused(home, 2, command, "tripp", says=("'tripp'", "did you mean trip?"))
+    assert home.run("push", "trip", "--album", "Anna & Jörg").returncode == 0
+    refused(home, 2, command, "Anna", says=("did you mean 'Anna & Jörg'?",))
 
 
 @pytest.mark.parametrize(

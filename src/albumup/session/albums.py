@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from albumup.config.template import did_you_mean
+from albumup.config.template import nearest
 from albumup.errors import UsageError
+from albumup.photos.file_names import quoted
 
 _MOST_NAMED = 10
 
@@ -29,13 +30,12 @@ def chosen(
                 ", ".join(names_there[:_MOST_NAMED]) or "none yet; albumup push FOLDER makes one"
             ) + more
             raise UsageError(
-                f"there is no album {name!r}{did_you_mean(name, {album for album, _ in known})}",
+                f"there is no album {name!r}{_did_you_mean(name, {album for album, _ in known})}",
                 f"albums: {there}",
             )
-    if target is not None and target not in {one for _, one in known}:
-        raise UsageError(
-            f"no album goes to a target {target!r}{did_you_mean(target, {one for _, one in known})}"
-        )
+    targets = {one for _, one in known}
+    if target is not None and target not in targets:
+        raise UsageError(f"no album goes to a target {target!r}{_did_you_mean(target, targets)}")
     found = [
         (album, where)
         for album, where in known
@@ -44,3 +44,9 @@ def chosen(
     if names and not found:
         raise UsageError(f"no album {', '.join(map(repr, names))} goes to {target}")
     return found
+
+
+def _did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The end of a message about a name: the nearest one as it is typed, if one is near."""
+    found = nearest(word, choices)
+    return f"; did you mean {quoted(found)}?" if found else ""
