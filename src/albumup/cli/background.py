@@ -175,7 +175,7 @@ class LogTeller(Teller):
         if not isinstance(word, HandedOver):
             super().say(word)
             return
-        self._parent.tell(Handed(word.pid, pace(word.changed or {}), word.ignored))
+        self._parent.tell(Handed(word.pid, pace(word.changed or {}), tuple(word.ignored)))
         for line in lines_of(word):
             self._screen.say(line)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
@@ -36,7 +36,7 @@ class Handed(Struct, frozen=True, tag=True):
 
     pid: int
     changed: str = ""
-    ignored: Sequence[str] = ()
+    ignored: tuple[str, ...] = ()
 
 
 class Settled(Struct, frozen=True, tag=True):
