@@ -87,8 +87,7 @@ class Screen:
             if self._bars is not None:
                 self._bars.write(text)
             else:
-                # In one piece: what stdout writes meanwhile must not come before the line's end.
-                print(f"{text}\n", end="", file=self._err, flush=True)
+                print(text, file=self._err, flush=True)
         except OSError:
             return False  # the terminal has gone, but the work goes on
         return True
@@ -174,23 +173,30 @@ class Screen:
         """Erase the bars that a killed process has left here."""
         if self.progress == "bar":
             self._err.write(ERASE)
+            self._err.flush()
 
 
 class _Stream:
-    """An outlet as the stream that ``print`` and the bars need."""
+    """An outlet as the stream that ``print`` and the bars need.
+
+    A text goes out whole at ``flush``: an event on stdout must not come before a line's end.
+    """
 
     def __init__(self, outlet: Outlet, stream: IO[str]) -> None:
         self._outlet, self._stream = outlet, stream
+        self._written: list[str] = []
         self.encoding: str = getattr(stream, "encoding", None) or "utf-8"
 
     def write(self, text: str) -> int:
         if self._outlet.fault is not None:
             raise self._outlet.fault  # the terminal has gone, which the bars need to know
-        self._outlet.put(text.encode(self.encoding, "backslashreplace"))
+        self._written.append(text)
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: the outlet's thread writes."""
+        """Hand over what was written to the outlet's thread."""
+        text, self._written = "".join(self._written), []
+        self._outlet.put(text.encode(self.encoding, "backslashreplace"))
 
     def isatty(self) -> bool:
         return self._stream.isatty()
