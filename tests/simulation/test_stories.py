@@ -188,6 +188,12 @@ FINDS = {
         events=(Event("no network", 1, 0.898508819924052),
                 Event("remove", 1, 0.025249172204044212, "begins")),
     ),
+    "a process that stands still just after a sleep was noticed": Plan(
+        2058, (300,), "dedupes", "safe", tick=60.0, hook="well", watched=False, tell_after=600.0,
+        events=(Event("moves", 1, 0.1471034452827561, "answered"),
+                Event("sleep, clocks run on", 2, 0.4500052615218251, "answered"),
+                Event("sleep, connections last", 24, 0.20518020327897613, "step")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 
@@ -259,6 +265,10 @@ def test_each_comes_about_while_nobody_is_there(name: str) -> None:
     assert result.fired["a notice is delivered"] > 0, result.told
     comes = _COMES_OF.get(event.kind.split()[0], "") if event.kind in ALONE else ""
     assert result.fired[comes] > 0 or comes == "", result.told
+    has_woken = any(line.endswith("engine: woke") for line in result.told)
+    is_noticed = event.kind in ("sleep", "sleep, clocks run on") and event.on == "begins"
+    assert has_woken or not is_noticed, result.told
+    assert not has_woken or event.kind.startswith("sleep"), result.told
 
 
 _COMES_OF = {

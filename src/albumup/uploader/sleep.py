@@ -60,7 +60,8 @@ class SleepWatch:
             late = 0.0
         if since < SHORTEST and not late:
             return
-        self._due = float("inf")
+        if late:
+            self._due = float("inf")  # noticed; what rests will go on soon
         self._woke_at = now
         self.renew()
         for call in self.on_wake:
