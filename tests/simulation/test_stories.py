@@ -194,6 +194,13 @@ FINDS = {
                 Event("sleep, clocks run on", 2, 0.4500052615218251, "answered"),
                 Event("sleep, connections last", 24, 0.20518020327897613, "step")),
     ),
+    "a process stands still while a sick target is asked after a photo": Plan(
+        204503, (100_000,), "asked", "safe", retries=1, tick=60.0, fifo=True, proven=False,
+        hook="hangs", tell_after=600.0, party=(4000, 4001), second="stranger",
+        events=(Event("cut at once", 1, 0.16725966085980526),
+                Event("sleep, clocks run on", 268, 0.5425522437113945, "step"),
+                Event("no leave", 95, 0.26257896942398185, "step")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 

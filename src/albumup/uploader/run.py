@@ -43,7 +43,7 @@ class Run:
         self.queue = Queue(self.commits, options.jobs, world, self.now)
         self.origins = Origins(self.commits, self.queue, world.helpers)
         self.causes = causes = Causes(self.queue, options, listener)
-        self.judge = Judge(self.queue, self.commits, world, self.now, causes)
+        self.judge = Judge(self.queue, self.commits, world, self._awake, causes)
         self.outcomes = Outcomes(self.queue, self.judge, causes, listener, world.clock)
         self.opener = Opener(world.helpers)
         self.formers = Formers(rebuild)
@@ -55,6 +55,11 @@ class Run:
         """Folders from which this run has removed copies."""
         self.stop: Stop | None = None
         self.fault: AlbumupError | None = None
+
+    def _awake(self) -> float:
+        """Monotonic seconds, once a sleep just now was noticed: patience must not count it."""
+        self.sleep.look()
+        return self.now()
 
     def fail(self, error: BaseException) -> None:
         """End the run, as this machine or this program fails: nothing new starts, uploads in flight
