@@ -296,6 +296,11 @@ def wait(stage: Stage) -> None:
     stage.run("wait", ARGUMENT, "--timeout", ARGUMENT)
 
 
+def stop(stage: Stage) -> None:
+    stage.run("stop", ALBUM, "--target", "page")
+    stage.run("stop", ARGUMENT, "--now")
+
+
 def log(stage: Stage) -> None:
     stage.run(
         "push", stage.trip, "--album", ALBUM, "--target", "page", "--patience", "0", "--detach"
@@ -323,6 +328,7 @@ TRIED: dict[str, Callable[[Stage], None]] = {
     "status": show,
     "watch": watch,
     "wait": wait,
+    "stop": stop,
     "list": list_,
     "log": log,
     "share": share,

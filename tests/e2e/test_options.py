@@ -19,6 +19,7 @@ COMMANDS = (
     "status",
     "watch",
     "wait",
+    "stop",
     "list",
     "log",
     "cancel",

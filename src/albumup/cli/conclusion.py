@@ -99,7 +99,7 @@ class Conclusion:
         if not self.is_cron:
             ends = [self._settled(found) for found in sums]
             told = [one for one in ends if len(ends) == 1 or not one.is_well]
-            nothing = [] if told else [f"nothing to do ({shown(self.app.journal)})"]
+            nothing = [] if told or not sums else [f"nothing to do ({shown(self.app.journal)})"]
             self._conclude(told, code, nothing)
         self._put_summary(code, sums)
         return code
