@@ -60,7 +60,7 @@ def test_what_was_trashed_or_deleted_after_it_was_sent_is_said_by_the_next_push(
     by_name = {one["name"]: one["id"] for one in immich.assets()}
     immich.tell("trash", id=by_name["IMG_1.JPG"])
     immich.tell("delete_asset", id=by_name["IMG_2.JPG"])
-    done = home.run("push", trip)
+    done = home.run("push", trip, "-v")
     assert done.returncode == 3
     assert "trip: 2 photos sent before are gone there" in done.stderr
     assert "IMG_1.JPG  it is in the trash of 127.0.0.1: restore it there" in done.stderr
@@ -100,7 +100,7 @@ def test_a_push_of_what_is_there_while_the_server_is_away_says_so_and_no_more(
     trip = home.photos(1)
     assert home.run("push", trip).returncode == 0
     immich.fault("GET", "/api/albums/", "status", status=503, times=None)
-    done = home.run("push", trip)
+    done = home.run("push", trip, "-v")
     assert done.returncode == 0
     assert "whether it is all still there could not be asked" in done.stderr
 

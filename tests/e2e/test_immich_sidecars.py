@@ -56,7 +56,7 @@ def test_a_second_push_says_nothing_of_a_sidecar_that_went(home: Home, immich: I
     assert "sidecar" not in done.stderr
     assert immich.album("trip") == ["IMG_1.JPG"]
     (trip / "IMG_1.xmp").write_bytes(b"<changed/>")
-    assert "1 not sent: sidecar" in home.run("push", trip).stderr
+    assert "1 not sent: sidecar" in home.run("push", trip, "-v").stderr
 
 
 def test_a_photo_found_after_a_doubt_says_nothing_of_its_sidecar(

@@ -49,7 +49,7 @@ def test_both_spellings_are_one_folder_and_one_album(
     (disk / "Trip").rename(disk / "away")
     (disk / "away").rename(disk / "TRIP")
     (disk / "TRIP/IMG_0.JPG").rename(disk / "TRIP/img_0.jpg")
-    done = home.run("push", disk / "trip", disk / "Trip/img_1.jpg", "--album", name)
+    done = home.run("push", disk / "trip", disk / "Trip/img_1.jpg", "--album", name, "-v")
     assert (done.returncode, "3 already there" in done.stderr) == (0, True)
     (disk / "TRIP/IMG_3.JPG").write_bytes(jpeg(3))
     assert home.run("push", disk / "trip").returncode == 0

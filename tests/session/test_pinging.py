@@ -98,6 +98,9 @@ def test_a_ping_that_hangs_holds_nobody_up() -> None:
     ]
     assert next(looks, None) is None, "it gave up when it was told to, not at its limit"
     may_end.set()
+    for thread in threading.enumerate():
+        if thread.name == "pings":
+            thread.join()
 
 
 def test_a_run_without_an_address_pings_nobody() -> None:
