@@ -4,6 +4,7 @@ replaces another's."""
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from servers import FormServer
 from short import short_form
 
-from .conftest import DISK, Home, jpeg, sha256
+from albumup.journal import media
+
+from .conftest import DISK, Home, finish, jpeg, sha256
 
 OTHER_DISK = "9e0c0000-21a6-4a1b-8f0b-5d2e2d5f6a22"
 FACTORY = "1234-ABCD"
@@ -253,3 +256,22 @@ def test_of_several_cards_below_one_folder_each_is_known_by_its_own_photos(
     ]
     assert set(of_both) <= {"pending", "uploaded"}, "nothing is replaced, and nothing given up"
     assert second <= slot.sent or "pending" in of_both
+
+
+def test_a_push_that_ends_while_another_numbers_the_card_is_the_same_card(
+    home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.form(server)
+    trip = home.photos(3)
+    number_of, others = media.next_card, [("push", trip)]
+
+    def numbered(connection: sqlite3.Connection) -> int:
+        """The other push is over between the look at the journal and the number."""
+        if others:
+            assert finish(home.start(*others.pop())).returncode == 0
+        return number_of(connection)
+
+    monkeypatch.setattr(media, "next_card", numbered)
+    assert home.run("push", trip).returncode == 0
+    assert others == []
+    assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG", "IMG_3.JPG"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -35,9 +36,29 @@ def find(
     """
     if connection is None:
         return Place(frozenset(), Medium(volume, 0 if is_full(volume) else 1))
+    while True:
+        there = media.under(connection, path)  # the newest first
+        known = _known(connection, there, path, volume, edited=edited, device=device)
+        new = _new(connection, known, volume)
+        # Another push of this card may have been journaled since: then the number is one too high.
+        if known or is_full(volume) or media.under(connection, path) == there:
+            return Place(frozenset(known), new)
+
+
+def _known(
+    connection: sqlite3.Connection,
+    there: Sequence[Medium],
+    path: bytes,
+    volume: str,
+    *,
+    edited: bool,
+    device: int | None,
+) -> list[Medium]:
+    """The media of ``there`` that are at ``path`` now; the other parameters are those of
+    ``find``."""
     known: list[Medium] = []
     others: list[tuple[int, Medium]] = []
-    for medium in media.under(connection, path):  # the newest first
+    for medium in there:
         if medium.volume and volume and medium.volume != volume:
             continue
         if is_full(volume) and medium.volume == volume:
@@ -50,7 +71,7 @@ def find(
             others.append((look.same, medium))
     if edited and not known and others:
         known = [max(others, key=lambda other: other[0])[1]]
-    return Place(frozenset(known), _new(connection, known, volume))
+    return known
 
 
 def _new(connection: sqlite3.Connection, known: list[Medium], volume: str) -> Medium:
