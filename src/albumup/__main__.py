@@ -26,12 +26,14 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the caller: >&-
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the process ends
     code = _run()
-    _signal.signal(_signal.SIGUSR1, _signal.SIG_IGN)  # the interpreter's end would kill for it
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
             _forget(stream)
+    # The command is over, and its code is known. At the interpreter's end a signal would kill it.
+    for number in (*_SIGNALS, _signal.SIGUSR1):
+        _signal.signal(number, _signal.SIG_IGN)
     import threading
 
     if threading.active_count() > 1:

@@ -402,9 +402,6 @@ def beside(home: Home, stuck: int, *words: str) -> subprocess.Popen[str]:
     return home.start(*words, stdout=stuck, stderr=stuck)
 
 
-@pytest.mark.xfail(
-    reason="an interrupt while last words wait may end it by the signal", run=True, strict=False
-)
 @pytest.mark.parametrize("reader", STUCK)
 @pytest.mark.parametrize("command", ["push", "resume", "retry-failed"])
 def test_all_is_sent_though_no_word_gets_out(
