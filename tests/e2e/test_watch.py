@@ -38,9 +38,6 @@ def events(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.xfail(
-    reason="a watcher that saw no snapshot before the end tells no events", run=True, strict=False
-)
 @process
 def test_a_watcher_sees_what_the_uploader_says_and_ends_with_the_albums_code(
     home: Home, server: FormServer

@@ -319,3 +319,24 @@ def test_an_album_that_is_forgotten_meanwhile_is_left_out(stage: Stage, journal:
     journal.connection.execute("delete from album where id = ?", (stage.trip,))
     looker.look(stage.run)
     assert stage.screen.shown[0][1] == []
+
+
+def test_what_happens_before_the_first_look_at_a_run_that_was_met_is_news(stage: Stage) -> None:
+    stage.live.hear(failed(1))
+    stage.write()
+    looker = stage.looker()
+    looker.meet(stage.run)
+    stage.live.hear(sent(2))
+    stage.write()
+    looker.look(stage.run)
+    assert (stage.screen.recalled, stage.screen.events) == ([failed(1)], [sent(2)])
+
+
+def test_all_is_news_to_who_came_before_the_first_snapshot(stage: Stage) -> None:
+    looker = stage.looker()
+    looker.look(stage.run)
+    stage.live.hear(failed(1))
+    stage.live.hear(sent(2))
+    stage.write()
+    looker.look(stage.run)
+    assert (stage.screen.recalled, stage.screen.events) == ([], [failed(1), sent(2)])

@@ -46,8 +46,9 @@ class Follower:
         """Show what the run does until the albums are settled, and return the exit code; None if
         this process must send. ``change``: what the run was asked to change."""
         audience, journal = self._audience, self._journal
-        audience.say(Following(run.pid, ignored(run, self._options)))
         looker = Looker(journal, audience, self._album_ids, self._counted_before())
+        looker.meet(run)
+        audience.say(Following(run.pid, ignored(run, self._options)))
         probed = 0.0
         found = run
         while True:

@@ -55,6 +55,8 @@ class Looker:
         self._run_id = 0
         self._seen: Snapshot | None = None
         self._heard = 0
+        """The number of the last event that is told, or was there when the look began."""
+        self._has_recalled = False
         self._next_at = float("-inf")
         self._was_silent = self._was_draining = False
         self._changed_at = float("-inf")
@@ -62,10 +64,14 @@ class Looker:
         self._totals_before: Before = {}
         self._known: dict[int, Album] = {}
 
-    def look(self, run: Run) -> None:
-        """Look at the present run, and show it."""
+    def meet(self, run: Run) -> None:
+        """Begin to look at a run, unless that was done: what happens from now on is news."""
         if run.id != self._run_id:
             self._begin(run)
+
+    def look(self, run: Run) -> None:
+        """Look at the present run, and show it."""
+        self.meet(run)
         snapshot = self.snapshot_of(run)
         is_new = snapshot is not None and snapshot is not self._seen
         if not is_new and self._now() < self._next_at:
@@ -109,7 +115,9 @@ class Looker:
         return found | {one: of_run[one] for one in album_ids if one in of_run}
 
     def _begin(self, run: Run) -> None:
-        self._run_id, self._heard, self._seen = run.id, -1, None
+        self._run_id, self._seen, self._has_recalled = run.id, None, False
+        found = self.snapshot_of(run)
+        self._heard = found.heard if found is not None else 0
         self._was_silent = self._was_draining = False
         self._changed_at = float("-inf")
         self._next_at = float("-inf")
@@ -125,22 +133,26 @@ class Looker:
         audience = self._audience
         for name, title in snapshot.titles.items():
             audience.name_target(name, title)
-        if self._heard < 0:
-            past = (event for _, event in snapshot.since(0))
-            news = [one for one in past if not (is_arrival(one) or isinstance(one, Paused))]
-            for event in [event for event in news if self._concerns(event)][-_MOST_RECALLED:]:
-                audience.recall(event)
-        else:
-            new = snapshot.since(self._heard)
-            if missed := snapshot.heard - self._heard - len(new):
-                audience.hear(Missed(snapshot.time, None, None, missed))
-            for _, event in new:
-                if self._concerns(event):
-                    audience.hear(event)
+        if not self._has_recalled:
+            self._has_recalled = True
+            self._recall(snapshot)
+        new = snapshot.since(self._heard)
+        if missed := snapshot.heard - self._heard - len(new):
+            audience.hear(Missed(snapshot.time, None, None, missed))
+        for _, event in new:
+            if self._concerns(event):
+                audience.hear(event)
         self._heard = snapshot.heard
         if snapshot.is_draining and not self._was_draining:
             self._was_draining = True
             audience.say(Ebbing())
+
+    def _recall(self, snapshot: Snapshot) -> None:
+        """Remind a newcomer of the latest trouble before the look began."""
+        past = (event for number, event in snapshot.since(0) if number <= self._heard)
+        trouble = [one for one in past if not (is_arrival(one) or isinstance(one, Paused))]
+        for event in [event for event in trouble if self._concerns(event)][-_MOST_RECALLED:]:
+            self._audience.recall(event)
 
     def _concerns(self, event: Event) -> bool:
         """Whether an event is about the albums that are shown."""

@@ -68,6 +68,7 @@ class Watch:
             if others.run is not None:
                 if others.run.id != shown:
                     shown = others.run.id
+                    self._looker.meet(others.run)
                     self._audience.say(Watching(others.run.pid, others.run.started))
                 self._looker.look(others.run)
             time.sleep(_POLL if others.run is not None else _SIGNAL_POLL)
