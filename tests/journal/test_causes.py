@@ -241,6 +241,19 @@ def test_a_card_that_is_away_is_named_until_it_is_back(home: Home) -> None:
     assert len(home.owed()) == 1
 
 
+def test_one_of_two_cards_of_a_path_that_is_needed_no_more_makes_no_news(home: Home) -> None:
+    for _ in range(2):
+        home.begin()
+        home.queue.roots = {
+            1: Root(1, b"/media/card", "", 1, True),
+            2: Root(2, b"/media/card", "", 2, True),
+        }
+        home.queue.album_roots = {home.trip: {2}}  # all of the first is there
+        home.queue.away = {2: "another card is there"}
+        home.ends()
+    assert home.words() == ["stopped: /media/card: another card is there"]
+
+
 def test_a_fault_of_this_computer_is_told_once_until_a_run_ends_well(home: Home) -> None:
     fault = LocalError("journal.db: the disk is full", "make room, then: albumup resume")
     home.fails(fault)

@@ -123,9 +123,10 @@ class Causes:
             is_done = not self._of(name, unfinished)
             if name not in closings and (has_accepted or is_done):
                 yield _at(name)
-        for root_id, root in self._queue.roots.items():
-            if not self._with(root_id, unfinished):
-                yield _below(root.path)
+        roots = self._queue.roots  # two cards may have been at one path
+        needed = {root.path for root_id, root in roots.items() if self._with(root_id, unfinished)}
+        for path in {root.path for root in roots.values()} - needed:
+            yield _below(path)
 
     def _troubles(
         self, closings: Mapping[str, Closing], unfinished: Collection[int]
