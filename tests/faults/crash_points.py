@@ -46,6 +46,7 @@ _CALLS = {
         "fsync",
         "unlink",
         "sendto",
+        "sendmsg",
         "recvfrom",
         "sendfile",
         "write",

@@ -38,7 +38,7 @@ from kill_loop import COMMAND, Club
 
 _CALLS = (
     "openat,write,pwrite64,ftruncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,"
-    "fsync,fdatasync,sendto,recvfrom"
+    "fsync,fdatasync,sendto,sendmsg,recvfrom"
 )
 _PATIENCE = 60.0
 _LINE = re.compile(r"^(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$", re.DOTALL)
@@ -304,10 +304,8 @@ class Cuts:
                 and b"safe to interrupt from here" in event.texts()[0]
             ):
                 acknowledged = touched = True
-            if (
-                event.name == "sendto"
-                and (text := event.texts())
-                and (end := re.search(rb"--(\S+)--\r\n$", text[0]))
+            if event.name in ("sendto", "sendmsg") and (
+                end := re.search(rb"--(\S+)--\r\n$", b"".join(event.texts()))
             ):
                 ended.add(end[1].decode())
                 touched = True
