@@ -145,7 +145,15 @@ def running(stage: Stage) -> None:
     stage.run("albumup push ./trip")
     wait_for(lambda: server.in_flight == 4)
     snapshot = Reader(f"{stage.home}/.local/state/albumup/journal.db.live")
-    wait_for(lambda: (now := snapshot.look()) and all(now.progress.uploads) and now.rate)
+
+    def is_shown() -> bool:
+        """Whether the snapshot is of the photos in flight now: the last ones to be shown."""
+        now = snapshot.look()
+        if now is None or not now.rate or not now.progress.is_complete:
+            return False
+        return now.progress.photos_done == 3 and all(now.progress.uploads)
+
+    wait_for(is_shown)
     stage.stays_no_more()
 
 
