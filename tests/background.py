@@ -23,8 +23,12 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def gone(pid: int) -> int:
-    """Wait for the end of an orphan; its exit code."""
+def gone(pid: int, home: Home) -> int:
+    """Wait for the end of an orphan; its exit code.
+
+    One that ends before the command that started it was waited for by that command: the journal
+    has the code.
+    """
     code: list[int] = []
 
     def has_ended() -> bool:
@@ -36,7 +40,9 @@ def gone(pid: int) -> int:
         return True
 
     until(has_ended, f"the end of {pid}")
-    return code[0]
+    if not code:
+        code += [int(said) for (said,) in home.sql("select exit from run where pid = ?", pid)]
+    return code[-1]
 
 
 def pid_in(said: str) -> int:
@@ -60,4 +66,5 @@ def end_all(home: Home) -> None:
         if str(home.journal) in command and "--in-background" in command:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            gone(pid)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)

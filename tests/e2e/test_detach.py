@@ -49,7 +49,7 @@ def test_it_outlives_its_terminal_and_keeps_its_secrets(home: Home, server: Form
     assert shell.process.wait(PATIENCE) == -signal.SIGHUP
     _check_process(pid, secret)
     server.may_answer.set()
-    assert gone(pid) == 3
+    assert gone(pid, home) == 3
     assert home.states() == {
         "IMG_1.JPG": "uploaded",
         "IMG_2.JPG": "rejected",
@@ -111,7 +111,7 @@ def test_two_at_once_leave_one_uploader_and_both_say_so(home: Home, server: Form
     assert HANDED_OVER.search(said)[2] == str(pid)  # type: ignore[index]
     assert home.sql("select pid from run") == [(pid,)]
     server.may_answer.set()
-    assert gone(pid) == 0
+    assert gone(pid, home) == 0
     names = ["IMG_1.JPG", "IMG_2.JPG", "IMG_11.JPG", "IMG_12.JPG"]
     assert Counter(server.names) == dict.fromkeys(names, 1)
 
@@ -124,7 +124,7 @@ def test_a_kill_or_a_shutdown_is_no_hold_and_resume_goes_on(home: Home, server: 
     pid = pid_in(home.run("push", "trip", "--detach", "-j1").stderr)
     until(lambda: server.in_flight)
     os.kill(pid, signal.SIGKILL)
-    gone(pid)
+    gone(pid, home)
     again = home.run("resume", "--detach", "-v")
     assert again.returncode == 0
     second = pid_in(again.stderr)
@@ -132,7 +132,7 @@ def test_a_kill_or_a_shutdown_is_no_hold_and_resume_goes_on(home: Home, server: 
     os.kill(second, signal.SIGTERM)
     until(lambda: "Stops: SIGTERM" in log_of(home))
     server.may_answer.set()
-    assert gone(second) == 143
+    assert gone(second, home) == 143
     assert not home.album()["held"]
     assert home.run("resume").returncode == 0
     assert set(home.states().values()) == {"uploaded"}
@@ -159,7 +159,7 @@ def test_with_spool_it_returns_when_the_card_may_be_taken_out(
     for photo in place.iterdir():
         photo.unlink()
     server.may_answer.set()
-    assert gone(pid_in(said)) == 0
+    assert gone(pid_in(said), home) == 0
     assert set(home.states().values()) == {"uploaded"}
 
 
@@ -210,7 +210,7 @@ def test_a_signal_to_the_command_while_it_starts_loses_nothing(
     left = re.search(r"Left\. Process (\d+) goes on in the background; (.*) It ends", done.stderr)
     assert left, done.stderr
     assert left[2] == next_one
-    assert gone(int(left[1])) == 0
+    assert gone(int(left[1]), home) == 0
     assert set(home.states().values()) == {"uploaded"}
 
 
@@ -222,7 +222,7 @@ def test_the_log_is_shown_and_followed(home: Home, server: FormServer) -> None:
     assert none.stderr == "no log yet (~/state/albumup/journal.db.log); --detach writes one\n"
     follower = home.start("log", "-f")
     home.photos(2)
-    gone(pid_in(home.run("push", "trip", "--detach").stderr))
+    gone(pid_in(home.run("push", "trip", "--detach").stderr), home)
     assert follower.stdout is not None
     said = ""
     while "Ended (exit 0)" not in said:
@@ -238,7 +238,7 @@ def test_the_log_is_shown_and_followed(home: Home, server: FormServer) -> None:
 def test_a_command_that_does_not_get_its_notice_is_logged(home: Home, server: FormServer) -> None:
     home.form(server, 'on_done = ["sh", "-c", "echo no server; exit 3"]\n')
     home.photos(1)
-    assert gone(pid_in(home.run("push", "trip", "--detach").stderr)) == 0
+    assert gone(pid_in(home.run("push", "trip", "--detach").stderr), home) == 0
     assert "] Warning: on_done failed: exit 3; no server\n" in log_of(home)
 
 
@@ -366,7 +366,7 @@ def test_a_folder_that_cannot_be_read_is_said_last_and_costs_3(
         done = home.run("push", "trip", "--detach")
     assert done.returncode == 3, done.stderr
     assert done.stderr.endswith("trip/closed: Permission denied    (exit 3)\n")
-    assert gone(pid_in(done.stderr)) == 0
+    assert gone(pid_in(done.stderr), home) == 0
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_with_q_it_says_nothing_while_all_is_well(
     done = home.run("push", "trip", "--detach", "-q", *typed)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     ((pid,),) = home.sql("select pid from run")
-    assert gone(pid) == 0
+    assert gone(pid, home) == 0
     assert f"--patience {patience}" in log_of(home)  # not the 24 hours
 
 
@@ -394,7 +394,7 @@ def test_a_log_that_cannot_be_written_is_said_and_costs_nothing_else(
     done = home.run("push", "trip", "--detach")
     assert done.returncode == 0
     assert "No log of it can be written: ~/state/albumup/journal.db.log: " in done.stderr
-    assert gone(pid_in(done.stderr)) == 0
+    assert gone(pid_in(done.stderr), home) == 0
     assert set(home.states().values()) == {"uploaded"}
 
 
@@ -436,7 +436,7 @@ def test_resume_hands_over_and_names_only_what_is_not_settled(
     done = home.run("resume", "--detach")
     assert IN_BACKGROUND.search(done.stderr)[3] == "albumup watch trip"  # type: ignore[index]
     assert "old" not in done.stderr
-    assert gone(pid_in(done.stderr)) == 0
+    assert gone(pid_in(done.stderr), home) == 0
     assert " begins: trip; " in log_of(home)
     for words in ("resume", "--detach"), ("resume",):
         done = home.run(*words)

@@ -69,7 +69,7 @@ def test_started_and_walked_away_from(home: Home, server: FormServer, tmp_path: 
         os.kill(process, signal.SIGKILL)
     for one in watching:
         assert one.end() == -signal.SIGKILL
-    assert gone(pid) == -signal.SIGKILL
+    assert gone(pid, home) == -signal.SIGKILL
     assert not is_held(home)
     assert set(home.states().values()) <= {"pending", "sending"}
     assert notices(got) == []
@@ -104,7 +104,7 @@ def test_an_uploader_whose_state_folder_is_deleted_ends(home: Home, server: Form
     seen = finish(watching)
     assert seen.returncode == 1
     assert f"moved or deleted while process {pid} uploads from it" in seen.stderr
-    assert gone(pid) == 1, "it does not wait for what is in flight"
+    assert gone(pid, home) == 1, "it does not wait for what is in flight"
     server.may_answer.set()
     assert server.requests == ["IMG_1.JPG"]
     assert not home.journal.exists(), "nobody has made an empty one"
@@ -152,7 +152,7 @@ def test_a_state_folder_that_fills_up_ends_the_uploader_and_room_is_all_it_takes
         while True:
             file.write(b"x" * 512)
     server.may_answer.set()
-    assert gone(pid) == 1
+    assert gone(pid, home) == 1
     seen = finish(watching)
     assert seen.returncode == 1
     assert "the disk is full\nMake room, then: albumup resume\n" in seen.stderr
