@@ -128,11 +128,12 @@ def ends_at_ctrl_c(home: Home, process: subprocess.Popen[str]) -> None:
     print(f"ended after {time.monotonic() - began:.2f} s")
 
 
-def queued(home: Home, size: int, more: str) -> Path:
-    """A folder of twenty photos of which the third has ``size``, queued and read, and not sent."""
+def queued(home: Home, server: FormServer, size: int, more: str) -> Path:
+    """A folder of twenty photos of which the third has ``size``, queued and read, and not sent. It
+    is the third's turn: nobody knows yet whether the server takes any."""
     trip = home.photos(20)
     (trip / "IMG_3.JPG").write_bytes(jpeg(3, size))
-    home.config(f'[targets.club]\nkind = "form"\nurl = "http://127.0.0.1:1"\n{more}')
+    home.form(server, f'{more}may_run = ["false"]\n')
     process = home.start("push", "trip")
     until(
         lambda: home.journal.exists() and home.sql("select count(*) from body") == [(20,)],
@@ -140,6 +141,8 @@ def queued(home: Home, size: int, more: str) -> Path:
     )
     process.kill()
     process.wait()
+    home.sql("update task set next_at = case sent_as when 'IMG_3.JPG' then 0 else 1 end")
+    home.form(server, more)
     return trip
 
 
@@ -166,14 +169,13 @@ def test_a_source_that_cannot_be_read_for_the_first_time_holds_up_nobody_else(
     home: Home, disk: SlowDisk, unread: int
 ) -> None:
     """A network folder that went when its photos were queued."""
-    trip = queued(home, 2000, "")
-    names = ["IMG_3.JPG"] if unread == 1 else [path.name for path in trip.iterdir()]
-    for name in names:
-        of_photo = "select task.id from task join photo on photo.id = photo_id where path = ?"
-        home.sql(f"delete from body where task_id in ({of_photo})", bytes(trip / name))
-        home.sql(f"update task set stage = 0 where id in ({of_photo})", bytes(trip / name))
     with FormServer() as server:
-        home.form(server)
+        trip = queued(home, server, 2000, "")
+        names = ["IMG_3.JPG"] if unread == 1 else [path.name for path in trip.iterdir()]
+        for name in names:
+            of_photo = "select task.id from task join photo on photo.id = photo_id where path = ?"
+            home.sql(f"delete from body where task_id in ({of_photo})", bytes(trip / name))
+            home.sql(f"update task set stage = 0 where id in ({of_photo})", bytes(trip / name))
         others_are_sent(home, disk, server, trip)
 
 
@@ -187,9 +189,8 @@ def test_a_source_that_cannot_be_read_any_more_holds_up_nobody_else(
     """A network folder that went when its photos were read."""
     tls = request.getfixturevalue("tls") if secure else None
     more = f'ca_file = "{request.getfixturevalue("ca_file")}"\n' if secure else ""
-    trip = queued(home, size, more)
     with FormServer(tls=tls) as server:
-        home.form(server, more)
+        trip = queued(home, server, size, more)
         others_are_sent(home, disk, server, trip)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import islice
 
@@ -45,21 +46,28 @@ class _Keeping(Struct, frozen=True):
 
 
 class OpenPayload:
-    """A source as a ``Payload``. Only helpers touch files on disks that may hang."""
+    """A source as a ``Payload``. Only helpers touch files on disks that may hang.
 
-    def __init__(self, source: Source, helpers: Helpers) -> None:
+    ``waiting`` is entered while the disk is waited for.
+    """
+
+    def __init__(
+        self, source: Source, helpers: Helpers, waiting: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self.source = source
         self.size = source.pins.size
         self.content = source.content
         self.descriptor = source.descriptor
         self._helpers = helpers
+        self._waiting = waiting
         self._probes = source.is_quick and not source.is_in_memory and hasattr(os, "RWF_NOWAIT")
 
     async def check(self, *, is_sent: bool = False) -> None:
         """Check the source before the tail, and again when the answer is in. Raises as
         ``Source.check`` does."""
         if not (self.source.is_quick and self.source.is_untouched()):
-            await self._helpers.run(Work.OPEN, partial(self.source.check, is_sent=is_sent))
+            with self._waiting():
+                await self._helpers.run(Work.OPEN, partial(self.source.check, is_sent=is_sent))
 
     async def is_at_hand(self, start: int, size: int) -> bool:
         """Are these bytes in the page cache, so that sendfile does not wait for a disk?"""
@@ -77,7 +85,8 @@ class OpenPayload:
 
     async def read(self, start: int, size: int) -> bytes:
         """Exactly ``size`` bytes from ``start``. Raises Unreadable."""
-        return await self._helpers.run(Work.OPEN, read_exactly, self.descriptor, start, size)
+        with self._waiting():
+            return await self._helpers.run(Work.OPEN, read_exactly, self.descriptor, start, size)
 
 
 class Opener:

@@ -324,6 +324,13 @@ class Queue:
 
     # Reports of uploads: ``end`` when an attempt has ended, ``release`` once that is recorded.
 
+    def set_aside(self, upstream: Upstream, task: Task) -> None:
+        """Note that a disk does not yield a photo that was begun: others may be sent meanwhile,
+        also where only one may be at a time."""
+        upstream.unread.add(task.id)
+        upstream.breaker.left(task.id, self._now())
+        self.changed.wake()
+
     def end(self, upstream: Upstream, task: Task) -> None:
         self.decide(upstream.end(task.id))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from msgspec.structs import replace
@@ -29,8 +31,9 @@ from albumup.uploader.run import Run
 from albumup.uploader.slot import Slot
 from albumup.uploader.upstream import Upstream
 
-_OPEN_SECONDS = 2.0
-"""How long the opening of a photo may take that is sent during a pause."""
+_DISK_SECONDS = 2.0
+"""How long a disk may take to open or to read a photo that is to be sent, before others are sent
+where only one may be at a time."""
 _MOST_WORDS = 300
 _TOUCHED = "it was touched while it was sent: what the server has may be other bytes"
 _TOO_SLOW = 408
@@ -112,17 +115,11 @@ class Uploader:
         one = InHand(upstream, task, body, attempt)
         source = self._take_kept(one)
         if source is None:
-            # A disk that hangs says nothing about the target: another photo may be sent during its
-            # pause.
-            timer = self._loop.call_later(
-                _OPEN_SECONDS, lambda: upstream.breaker.left(task.id, self._loop.time())
-            )
             try:
-                source = await self._open(one)
+                with self._waiting_for_disk(one):
+                    source = await self._open(one)
             except _Ended:
                 return
-            finally:
-                timer.cancel()
         try:
             await self._send_and_judge(one, source)
         except AlbumupError as error:
@@ -143,17 +140,31 @@ class Uploader:
                 run.commits.note(lambda journal: journal.repin(task.id, pins))
             source.close()
 
+    @contextmanager
+    def _waiting_for_disk(self, one: InHand) -> Iterator[None]:
+        """Set the photo aside if its disk hangs, which says nothing about the target."""
+        upstream, task = one.upstream, one.task
+        timer = self._loop.call_later(_DISK_SECONDS, self._run.queue.set_aside, upstream, task)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            upstream.unread.discard(task.id)
+
     async def _send_and_judge(self, one: InHand, source: Source) -> None:
         upstream, task, body = one.upstream, one.task, one.body
         # The rules about answers may need digests that they did not need when the body was framed.
         digests = body.digests
         if wanted := set(upstream.target.digests) - digests.keys():
-            digests = digests | await self._run.world.helpers.run(Work.READ, source.digests, wanted)
+            with self._waiting_for_disk(one):
+                more = await self._run.world.helpers.run(Work.READ, source.digests, wanted)
+            digests = digests | more
         photo = one.photo or photo_of(task, source.pins, digests, body.taken, upstream.target)
         head = head_of(task, body, upstream.target, photo)
         request = request_of(photo, body, upstream.target)
         self._asking.urls[upstream.target] = request.url
-        payload = OpenPayload(source, self._run.world.helpers)
+        waiting = partial(self._waiting_for_disk, one)
+        payload = OpenPayload(source, self._run.world.helpers, waiting)
         sent = self._without_sleep(one, await self._send(one, request, head, payload))
         if sent.moved:
             self._run.sleep.renew()

@@ -69,6 +69,9 @@ class Upstream:
         self.has_ready = True
         """The journal may have ready tasks that are not reserved."""
         self.in_flight: set[int] = set()
+        self.unread: set[int] = set()
+        """Ids of tasks in flight whose photos a disk does not yield: they are no reason to send
+        nothing else."""
         self.sick_from: float | None = None
         """When the target fell sick (Unix seconds), also before this run; None if it is well."""
         self.is_told = False
@@ -125,7 +128,8 @@ class Upstream:
             return False
         if not self.is_ready or self.breaker.is_sick:
             return False
-        return len(self.in_flight) < (self.breaker.jobs if self.proven else 1)
+        going = len(self.in_flight) - len(self.unread)
+        return going < (self.breaker.jobs if self.proven else 1)
 
     def may_probe(self, now: float) -> bool:
         """Is it time for a look during a pause?"""
