@@ -12,6 +12,7 @@ import requests
 from immich.fake import KEY, Immich
 from receiving import TOKEN, receiving
 from servers import FormServer, answer
+from short import short_form
 from stranger import Stranger
 
 from albumup.config.settings import InboxSettings
@@ -123,7 +124,7 @@ def test_none_that_leads_there_is_a_mistake_of_the_config(home: Home, server: Fo
     assert "albumup target check nas" in flat(done.stderr)
 
 
-@pytest.mark.parametrize("accepted_at", [0, 1])
+@pytest.mark.parametrize("accepted_at", short_form([1, 0]))
 def test_a_known_server_that_is_not_found_is_waited_for(
     home: Home, opens: Open, server: FormServer, tmp_path: Path, accepted_at: int
 ) -> None:
@@ -200,6 +201,7 @@ def test_nobody_else_is_asked_about_a_photo(
     assert stored(tmp_path) == 1
 
 
+@pytest.mark.long
 def test_nobody_else_is_asked_about_an_album(
     home: Home, immich: Immich, monkeypatch: pytest.MonkeyPatch
 ) -> None:

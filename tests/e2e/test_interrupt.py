@@ -82,6 +82,7 @@ def test_ctrl_c_names_what_it_cuts(home: Home, server: FormServer) -> None:
     assert "Finishing" not in done.stderr
 
 
+@pytest.mark.long
 def test_ctrl_c_lets_a_body_that_is_sent_finish(home: Home, server: FormServer) -> None:
     home.form(server)
     process = awaiting_an_answer(home, server)
@@ -228,6 +229,7 @@ def test_a_kill_after_the_last_byte_may_send_twice_and_list_says_which(
     assert ["may be there twice" in line for line in lines] == [True, False]
 
 
+@pytest.mark.long
 def test_where_the_server_dedupes_nothing_is_said_of_twice(home: Home, server: FormServer) -> None:
     home.form(server, 'resend = "safe"\n')
     process = awaiting_an_answer(home, server)
@@ -299,7 +301,7 @@ _IN_A_CALLBACK = (
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", short_form([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
 @pytest.mark.parametrize(
     ("module", "code"),
     [("click", _AT_ONCE), ("msgspec", _AT_ONCE), ("msgspec", _IN_A_CALLBACK)],
@@ -403,7 +405,7 @@ def beside(home: Home, stuck: int, *words: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("reader", STUCK)
-@pytest.mark.parametrize("command", ["push", "resume", "retry-failed"])
+@pytest.mark.parametrize("command", short_form(["push", "resume", "retry-failed"]))
 def test_all_is_sent_though_no_word_gets_out(
     home: Home, server: FormServer, reader: Reader, command: str
 ) -> None:

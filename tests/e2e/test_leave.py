@@ -21,6 +21,7 @@ def gate(home: Home, server: FormServer) -> Home:
     return home
 
 
+@pytest.mark.long
 def test_cron_without_leave_is_silent_and_ends_with_75(gate: Home, server: FormServer) -> None:
     (gate.folder / "open").touch()
     server.answer = lambda _: answer(418, {})

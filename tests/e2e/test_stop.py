@@ -144,6 +144,7 @@ def test_now_cuts_and_says_what_is_to_be_sent_again(home: Home, server: FormServ
     assert held(home) == []
 
 
+@pytest.mark.long
 def test_a_stopped_album_that_is_resumed_comes_back_into_the_run(
     home: Home, server: FormServer, may_go: threading.Event
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_stopped_album_that_is_resumed_comes_back_into_the_run(
     assert len(server.names) == 4
 
 
+@pytest.mark.long
 def test_two_stops_at_once_both_return(home: Home, server: FormServer) -> None:
     first = uploader(home, server)
     stops = [home.start("stop"), home.start("stop", "trip")]
@@ -172,6 +174,7 @@ def test_two_stops_at_once_both_return(home: Home, server: FormServer) -> None:
     assert held(home) == ["trip"]
 
 
+@pytest.mark.long
 def test_an_uploader_that_dies_meanwhile_counts_as_stopped(home: Home, server: FormServer) -> None:
     first = uploader(home, server)
     stop = home.start("stop")

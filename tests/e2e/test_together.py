@@ -237,6 +237,7 @@ def test_options_that_differ_are_named_and_ignored(home: Home, server: FormServe
     assert server.most_in_flight == 1
 
 
+@pytest.mark.long
 def test_a_rate_and_a_number_of_uploads_are_taken_over_at_once(
     home: Home, server: FormServer
 ) -> None:
@@ -305,6 +306,7 @@ def test_resume_while_one_uploads_lifts_a_hold_and_hands_over(
     }
 
 
+@pytest.mark.long
 def test_resume_beside_an_uploader_tells_only_of_what_had_work(
     home: Home, server: FormServer
 ) -> None:
@@ -337,6 +339,7 @@ def test_a_journal_under_two_names_has_one_uploader(home: Home, server: FormServ
     assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG", "IMG_3.JPG"]
 
 
+@pytest.mark.long
 def test_twenty_at_once_push_resume_and_cron_lose_nothing_and_send_nothing_twice(
     home: Home, server: FormServer
 ) -> None:

@@ -186,6 +186,7 @@ def test_that_a_folder_is_away_which_was_pushed_before_is_told_once(
 
 
 @pytest.mark.process
+@pytest.mark.long
 def test_it_follows_an_uploader_silently(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(2)

@@ -24,6 +24,7 @@ def notices(got: Path) -> list[str]:
 
 
 @pytest.mark.process
+@pytest.mark.long
 def test_started_and_walked_away_from(home: Home, server: FormServer, tmp_path: Path) -> None:
     got, hook = tmp_path / "got", tmp_path / "hook"
     hook.write_text(f"#!/bin/sh\ncat >> {got}\n")
