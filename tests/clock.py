@@ -1,6 +1,6 @@
 """The computer's clock in the tests' hand, for commands within the tests' process (``within``).
 
-Whoever in the program asks what time it is gets the time of this clock, whether it asks when it
+Whoever in the program asks what time it is gets the time of a ``Clock``, whether it asks when it
 needs it or was given ``time.time`` when its module was loaded. Monotonic time is left as it is: no
 timer runs out sooner.
 """
@@ -22,6 +22,16 @@ _hands: list[Clock] = []
 def _time() -> float:
     """A module that is loaded meanwhile keeps this function; later it gives the real time."""
     return _hands[-1].now() if _hands else _REAL()
+
+
+class StillClock:
+    """Stands still until a test changes ``now``, in seconds."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Clock:

@@ -62,6 +62,14 @@ def stored(tmp_path: Path, store: str = "store") -> int:
 GONE = "http://127.0.0.1:9"
 
 
+def double(receiver: str, **dies: bool) -> Stranger:
+    """A server that answers the first question as the receiver would; ``dies`` as of Stranger."""
+    target = InboxTarget("nas", InboxSettings(url=receiver, also=(GONE,)), None, "")
+    name = target.who_is_at(target.http(), receiver).server
+    said = {"/": {"server": "albumup", "version": 1, "store": "x"}}
+    return Stranger(said, {RECEIVER: name}, **dies)
+
+
 def test_the_first_that_answers_is_used_and_the_first_again_later(
     home: Home, opens: Open, tmp_path: Path
 ) -> None:
@@ -146,10 +154,7 @@ def test_an_answer_that_is_lost_with_its_address_costs_no_try(
 ) -> None:
     """The whole photo had left; the server, found at its other address, does not have it."""
     far = opens()
-    target = InboxTarget("nas", InboxSettings(url=far, also=(GONE,)), None, "")
-    name = target.who_is_at(target.http(), far).server
-    said = {"/": {"server": "albumup", "version": 1, "store": "x"}}
-    with Stranger(said, {RECEIVER: name}, dies_of_a_photo=True) as near:
+    with double(far, dies_of_a_photo=True) as near:
         receiver(home, near.url, far, more="settle = 0.1\n")
         done = home.run("push", home.photos(1))
     assert done.returncode == 0, done.stderr
@@ -164,10 +169,7 @@ def test_an_address_that_becomes_another_servers_is_noticed_before_a_connection(
     """As when the computer has come to another network, and nothing showed it."""
     monkeypatch.setattr(asking, "_CONFIRMED_SECONDS", 0.0)
     far = opens()
-    target = InboxTarget("nas", InboxSettings(url=far, also=(GONE,)), None, "")
-    name = target.who_is_at(target.http(), far).server
-    said = {"/": {"server": "albumup", "version": 1, "store": "x"}}
-    with Stranger(said, {RECEIVER: name}) as near:
+    with double(far) as near:
         near.on_request = lambda: near.headers.update({RECEIVER: "0" * 32})
         receiver(home, near.url, far)
         done = home.run("push", home.photos(3), "--json")
@@ -184,10 +186,7 @@ def test_nobody_else_is_asked_about_a_photo(
     """The answer to it was lost, and then the address became another server's."""
     monkeypatch.setattr(asking, "_CONFIRMED_SECONDS", 0.0)
     far = opens()
-    target = InboxTarget("nas", InboxSettings(url=far, also=(GONE,)), None, "")
-    name = target.who_is_at(target.http(), far).server
-    said = {"/": {"server": "albumup", "version": 1, "store": "x"}}
-    with Stranger(said, {RECEIVER: name}, loses_photos=True) as near:
+    with double(far, loses_photos=True) as near:
 
         def change() -> None:
             if near.paths[-2:] == ["/albums/trip/photos", "/"]:

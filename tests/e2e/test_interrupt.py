@@ -404,6 +404,16 @@ def beside(home: Home, stuck: int, *words: str) -> subprocess.Popen[str]:
     return home.start(*words, stdout=stuck, stderr=stuck)
 
 
+def one_in_flight(home: Home, server: FormServer, stuck: int) -> subprocess.Popen[str]:
+    """A push of forty photos beside a reader that is stuck; the first waits for its answer."""
+    home.form(server)
+    home.photos(40)
+    server.may_answer.clear()
+    process = beside(home, stuck, "push", "trip", "--json", "-j1")
+    until(lambda: server.ledger)
+    return process
+
+
 @pytest.mark.parametrize("reader", STUCK)
 @pytest.mark.parametrize("command", short_form(["push", "resume", "retry-failed"]))
 def test_all_is_sent_though_no_word_gets_out(
@@ -429,12 +439,8 @@ def test_all_is_sent_though_no_word_gets_out(
 def test_two_signals_end_it_beside_a_reader_that_is_stuck(
     home: Home, server: FormServer, reader: Reader
 ) -> None:
-    home.form(server)
-    home.photos(40)
-    server.may_answer.clear()
     with reader() as stuck:
-        process = beside(home, stuck, "push", "trip", "--json", "-j1")
-        until(lambda: server.ledger)
+        process = one_in_flight(home, server, stuck)
         process.send_signal(signal.SIGINT)
         process.send_signal(
             signal.SIGTERM
@@ -448,12 +454,8 @@ def test_two_signals_end_it_beside_a_reader_that_is_stuck(
 def test_one_signal_ends_it_in_its_grace_beside_a_reader_that_is_stuck(
     home: Home, server: FormServer, reader: Reader
 ) -> None:
-    home.form(server)
-    home.photos(40)
-    server.may_answer.clear()
     with reader() as stuck:
-        process = beside(home, stuck, "push", "trip", "--json", "-j1")
-        until(lambda: server.ledger)
+        process = one_in_flight(home, server, stuck)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 143
     assert home.album()["counts"]["pending"] >= 39

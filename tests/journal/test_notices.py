@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from clock import StillClock
 from test_staging import arrival, push
 
 from albumup.config.file import Config, Defaults
@@ -22,20 +23,13 @@ from albumup.session.notifying import Notifying, in_own_transaction
 OURS, THEIRS = 11, 12
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: Clock) -> Iterable[Journal]:
+def journal(tmp_path: Path, clock: StillClock) -> Iterable[Journal]:
     journal = Journal(str(tmp_path / "journal.db"), clock=clock)
     yield journal
     journal.close()
@@ -67,7 +61,9 @@ def number_of(journal: Journal, key: str) -> int:
     return int(journal.rows("select id from notice where key = ?", key)[0]["id"])
 
 
-def test_a_claim_is_its_processs_until_that_dies_or_hangs(journal: Journal, clock: Clock) -> None:
+def test_a_claim_is_its_processs_until_that_dies_or_hangs(
+    journal: Journal, clock: StillClock
+) -> None:
     key = owe(journal)
     assert claim(journal, OURS, OURS) == [key]
     assert claim(journal, THEIRS, OURS, THEIRS) == []
@@ -79,7 +75,9 @@ def test_a_claim_is_its_processs_until_that_dies_or_hangs(journal: Journal, cloc
     assert claim(journal, THEIRS, OURS, THEIRS) == [key], "a clock that was set back"
 
 
-def test_claims_that_wait_for_their_turn_do_not_grow_old(journal: Journal, clock: Clock) -> None:
+def test_claims_that_wait_for_their_turn_do_not_grow_old(
+    journal: Journal, clock: StillClock
+) -> None:
     first, second = owe(journal), owe(journal)
     claim(journal, OURS)
     clock.now += CLAIM_SECONDS + 1
@@ -172,7 +170,9 @@ def test_a_failure_that_was_told_with_the_closing_words_is_no_news(journal: Jour
     assert unsaid(journal) == []
 
 
-def test_notices_that_are_done_with_are_kept_for_a_while(journal: Journal, clock: Clock) -> None:
+def test_notices_that_are_done_with_are_kept_for_a_while(
+    journal: Journal, clock: StillClock
+) -> None:
     album_id = push(journal, [arrival()])
     for number in range(3):
         with journal.transaction():
@@ -191,7 +191,9 @@ def test_notices_that_are_done_with_are_kept_for_a_while(journal: Journal, clock
     assert found.counts == {"uploaded": 2}
 
 
-def test_years_without_a_terminal_leave_no_heap_of_notices(journal: Journal, clock: Clock) -> None:
+def test_years_without_a_terminal_leave_no_heap_of_notices(
+    journal: Journal, clock: StillClock
+) -> None:
     album_id = push(journal, [arrival()])
     owe(journal, Cause.STOPPED)
     for number in range(3):
@@ -330,7 +332,7 @@ def test_what_is_not_marked_yet_is_not_claimed_again(journal: Journal, receiver:
 
 
 def test_a_claim_stays_young_while_another_notice_takes_its_time(
-    journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, clock: StillClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = threading.Event()
 

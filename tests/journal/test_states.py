@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from clock import StillClock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -149,18 +150,11 @@ def test_sent_photos_are_done_and_those_that_want_something_are_named() -> None:
 # What comes next.
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
     """Two albums, "trip" with photos 1 to 4 and "home" with 5 and 6, all prepared, at the time
     1000."""
-    journal = Journal(str(tmp_path / "journal.db"), clock=Clock())
+    journal = Journal(str(tmp_path / "journal.db"), clock=StillClock())
     for album, photos in (("trip", range(1, 5)), ("home", range(5, 7))):
         push(journal, [arrival(b"%d.jpg" % number) for number in photos], album)
     with journal.transaction():
@@ -456,7 +450,7 @@ def test_copies_are_needed_until_their_task_is_settled_well_or_cancelled(journal
 
 
 def test_attempts_and_throughput_are_told_by_the_views(journal: Journal) -> None:
-    clock = cast(Clock, journal.clock)
+    clock = cast(StillClock, journal.clock)
     for task in (1, 2):
         with journal.transaction():
             attempt = journal.start(task, 1, BOUNDARY)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from clock import StillClock
 
 from albumup.journal.journal import Journal
 
@@ -13,23 +14,13 @@ MakeAlbum = Callable[..., int]
 """Makes an album on the target home, or changes its sums: photos by state."""
 
 
-class Clock:
-    """Seconds that a test moves."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
+def journal(tmp_path: Path, clock: StillClock) -> Iterator[Journal]:
     journal = Journal(str(tmp_path / "journal.db"), clock=clock)
     journal.connection.execute("insert into target (name) values ('home')")
     yield journal

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 
 import pytest
+from clock import StillClock
 
 from albumup.journal import runs
 from albumup.journal.journal import Journal
@@ -27,7 +28,7 @@ from albumup.uploader.events import (
     Upload,
 )
 
-from .conftest import Clock, MakeAlbum
+from .conftest import MakeAlbum
 
 UPLOADS = (
     Upload(b"/trip/a.jpg", 1000, 400, 1),
@@ -67,7 +68,7 @@ class Screen:
 class Stage:
     """A run of two albums, trip (1) and more (2), and who looks at it."""
 
-    def __init__(self, journal: Journal, clock: Clock, album: MakeAlbum) -> None:
+    def __init__(self, journal: Journal, clock: StillClock, album: MakeAlbum) -> None:
         self.journal, self.clock = journal, clock
         self.screen = Screen()
         self.live = Live(journal.path + ".live", clock=clock, now=clock)
@@ -91,7 +92,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(journal: Journal, clock: Clock, album: MakeAlbum) -> Stage:
+def stage(journal: Journal, clock: StillClock, album: MakeAlbum) -> Stage:
     return Stage(journal, clock, album)
 
 

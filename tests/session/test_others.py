@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from clock import StillClock
 
 from albumup.errors import LocalError
 from albumup.journal import runs
@@ -15,7 +16,7 @@ from albumup.session import waiting
 from albumup.session.others import Others
 from albumup.session.waiting import wait
 
-from .conftest import Clock, MakeAlbum
+from .conftest import MakeAlbum
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def lock(journal: Journal) -> Iterator[FileLock]:
 
 
 @pytest.fixture
-def others(journal: Journal, clock: Clock) -> Others:
+def others(journal: Journal, clock: StillClock) -> Others:
     return Others(journal, now=clock)
 
 
@@ -85,7 +86,7 @@ def test_a_lock_without_a_run_is_a_run_that_begins(
 
 @pytest.mark.parametrize("code", [1, 4, 75, 129, 130, 143])
 def test_a_run_that_ends_before_gives_its_code(
-    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: Clock, code: int
+    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: StillClock, code: int
 ) -> None:
     trip = album("trip", pending=2)
     run_id = begin(journal, lock, trip)
@@ -99,7 +100,7 @@ def test_a_run_that_ends_before_gives_its_code(
 
 @pytest.mark.parametrize(("code", "unbuilt"), [(None, ()), (1, ()), (4, ("home",))])
 def test_another_process_may_go_on_for_a_while_after_a_kill(
-    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: Clock,
+    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: StillClock,
     code: int | None, unbuilt: tuple[str, ...],
 ) -> None:  # fmt: skip
     trip = album("trip", pending=2)
@@ -176,7 +177,7 @@ def test_a_journal_that_is_gone_is_said_to_be(
 
 
 def test_waiting_ends_at_the_time_out(
-    journal: Journal, lock: FileLock, album: MakeAlbum, clock: Clock,
+    journal: Journal, lock: FileLock, album: MakeAlbum, clock: StillClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     trip = album("trip", pending=1)
@@ -194,7 +195,7 @@ def test_waiting_ends_at_the_time_out(
 
 
 def test_waiting_looks_twice_a_second(
-    journal: Journal, lock: FileLock, album: MakeAlbum, clock: Clock,
+    journal: Journal, lock: FileLock, album: MakeAlbum, clock: StillClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     trip = album("trip", pending=1)

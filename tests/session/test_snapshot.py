@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from clock import StillClock
 from msgspec.structs import fields
 
 from albumup.journal.states import State
@@ -30,8 +31,6 @@ from albumup.uploader.events import (
 from albumup.uploader.options import RunEnd
 from albumup.uploader.upstream import Closing
 
-from .conftest import Clock
-
 UNDECODABLE = b"/card/IMG_\xff\xfe\xe4.JPG"
 
 
@@ -51,7 +50,7 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def live(path: str, clock: Clock) -> Live:
+def live(path: str, clock: StillClock) -> Live:
     return Live(path, clock=lambda: 1_800_000_000.0, now=clock)
 
 
@@ -116,7 +115,7 @@ def test_the_file_is_of_one_size_and_for_its_owner_alone(live: Live, path: str) 
     assert (after.st_ino, after.st_size, after.st_mode & 0o777) == (before.st_ino, SIZE, 0o600)
 
 
-def test_it_is_written_twice_a_second_at_most(live: Live, path: str, clock: Clock) -> None:
+def test_it_is_written_twice_a_second_at_most(live: Live, path: str, clock: StillClock) -> None:
     live.show(shown(progress(done=1)))
     clock.now += 0.4
     live.show(shown(progress(done=2)))
@@ -126,7 +125,7 @@ def test_it_is_written_twice_a_second_at_most(live: Live, path: str, clock: Cloc
     assert found(path).progress.photos_done == 3
 
 
-def test_a_reader_reads_only_what_has_changed(live: Live, path: str, clock: Clock) -> None:
+def test_a_reader_reads_only_what_has_changed(live: Live, path: str, clock: StillClock) -> None:
     reader = Reader(path)
     assert reader.look() is None
     live.show(shown(progress(done=1)))
@@ -142,7 +141,7 @@ def test_a_reader_reads_only_what_has_changed(live: Live, path: str, clock: Cloc
 
 
 @pytest.mark.parametrize("at", [20, 40, 60])
-def test_a_torn_snapshot_is_not_read(live: Live, path: str, clock: Clock, at: int) -> None:
+def test_a_torn_snapshot_is_not_read(live: Live, path: str, clock: StillClock, at: int) -> None:
     reader = Reader(path)
     live.show(shown(progress(done=1)))
     first = reader.look()
@@ -289,7 +288,7 @@ def test_what_is_no_file_does_no_harm(live: Live, path: str, make: object) -> No
     assert Reader(path).look() is None
 
 
-def test_a_removed_file_is_made_again(live: Live, path: str, clock: Clock) -> None:
+def test_a_removed_file_is_made_again(live: Live, path: str, clock: StillClock) -> None:
     live.show(shown(progress(done=1)))
     os.unlink(path)
     clock.now += 1.0
@@ -298,7 +297,7 @@ def test_a_removed_file_is_made_again(live: Live, path: str, clock: Clock) -> No
 
 
 def test_a_full_disk_costs_the_snapshot_alone_and_is_tried_again_later(
-    live: Live, path: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    live: Live, path: str, clock: StillClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: Writer, __: bytes) -> None:
         raise OSError(28, "No space left on device")

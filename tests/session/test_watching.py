@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from clock import StillClock
 
 from albumup.cli.conclusion import Conclusion
 from albumup.journal import runs
@@ -19,7 +20,7 @@ from albumup.uploader.engine_thread import Shown
 from albumup.uploader.events import Progress
 from albumup.uploader.options import RunEnd
 
-from .conftest import Clock, MakeAlbum
+from .conftest import MakeAlbum
 
 NOTHING_YET = Progress(0, 0, 0, 0, True, 0, 0, (), ())
 
@@ -72,7 +73,7 @@ class Audience:
 class Stage:
     """A journal with an album from long ago, and another process that sends two others."""
 
-    def __init__(self, journal: Journal, clock: Clock, album: MakeAlbum) -> None:
+    def __init__(self, journal: Journal, clock: StillClock, album: MakeAlbum) -> None:
         self.journal, self.clock, self.album = journal, clock, album
         self.lock = FileLock(journal.path + ".lock")
         self.live = Live(journal.path + ".live", clock=clock, now=clock)
@@ -116,7 +117,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(journal: Journal, clock: Clock, album: MakeAlbum) -> Stage:
+def stage(journal: Journal, clock: StillClock, album: MakeAlbum) -> Stage:
     return Stage(journal, clock, album)
 
 
