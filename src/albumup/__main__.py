@@ -108,7 +108,7 @@ def _code(app: App) -> int:
                 if param is not None and param.name == "album"
                 else ""
             )
-            _complain(f"Try: {error.ctx.command_path} --help{albums}")
+            _complain(f"Try: {error.ctx.command_path} --help{app.completed(albums)}")
         return 2
     except click.ClickException as error:
         _complain(f"albumup: {error.format_message()}")
@@ -120,9 +120,9 @@ def _code(app: App) -> int:
         from albumup.cli.layout import sentence
 
         ended = _understood(app, error)
-        _complain(f"albumup: {ended}")
+        _complain(app.completed(f"albumup: {ended}"))
         if ended.hint:
-            _complain(*sentence(ended.hint).split("\n"))
+            _complain(*app.completed(sentence(ended.hint)).split("\n"))
         return ended.exit_code
 
 

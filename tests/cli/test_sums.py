@@ -132,23 +132,25 @@ def test_an_album_of_which_nothing_is_left_to_stop() -> None:
 @pytest.mark.parametrize(
     ("now", "settled", "late", "options"),
     [
-        (album(uploaded=1), "nothing to do; 1 sent", "1 photo sent", ""),
-        (album(uploaded=1, duplicate=1), "nothing to do; 2 sent", "2 photos sent", ""),
-        (album(uploaded=1, failed=2), "nothing to do; 1 sent, 2 not", "1 photo sent, 2 not", ""),
+        (album(uploaded=1), "nothing to do; 1 sent", "1 photo sent", []),
+        (album(uploaded=1, duplicate=1), "nothing to do; 2 sent", "2 photos sent", []),
+        (album(uploaded=1, failed=2), "nothing to do; 1 sent, 2 not", "1 photo sent, 2 not", []),
         (
             album(rejected=1, cancelled=5),
             "nothing to do; 0 sent, 1 not",
             "0 photos sent, 1 not",
-            " --rejected",
+            ["--rejected"],
         ),
     ],
 )
-def test_an_album_with_nothing_to_send(now: Summary, settled: str, late: str, options: str) -> None:
+def test_an_album_with_nothing_to_send(
+    now: Summary, settled: str, late: str, options: list[str]
+) -> None:
     assert sums.of_settled(now, 0) == settled
     assert sums.of_settled(now, 1) == settled.replace(" sent", " sent before, 1 of them gone there")
     assert sums.of_late_notice(now, "3 h") == f"finished 3 h ago: {late}"
     assert retry_options(now, is_unasked=False) == options
-    assert retry_options(now, is_unasked=True) == f"{options} --in-doubt"
+    assert retry_options(now, is_unasked=True) == [*options, "--in-doubt"]
     assert settled_code([album(uploaded=1), now]) == (3 if "not" in late else 0)
 
 

@@ -93,5 +93,5 @@ def test_uploads_that_are_cut_are_named_or_counted(count: int, named: str) -> No
 )
 def test_one_upload_has_ended_and_two_have(count: int, words: str) -> None:
     uploads = [Upload(b"/t/%d" % number, 1) for number in range(count)]
-    said = _sentence(Finishing(uploads), "albumup stop", is_now=False)
+    said = _sentence(Finishing(uploads), "albumup stop --now", is_now=False)
     assert f"{words} ended. To cut: albumup stop --now" in said

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from albumup.cli import titles, words
+from albumup.cli import titles
+from albumup.cli.endings import forget_command
 from albumup.cli.escaping import escape
 from albumup.cli.figures import are, photos
 from albumup.cli.layout import sentence
 from albumup.cli.names import Names
 from albumup.journal import runs
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.session.again import Again, Fate
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ def lost_lines(journal: Journal, album: Album, again: Again) -> Sequence[str]:
     said += [f"  {names.of(path)}  {escape(why)}" for path, why in again.lost[:_MOST_NAMED]]
     if count > _MOST_NAMED:
         said.append(f"  and {count - _MOST_NAMED} more")
-    name, has_twin = quoted(album.name), title != words.shown_name(album.name)
-    forget = f"albumup forget {name}" + (f" --target {album.target}" if has_twin else "")
-    return [*said, f"To send again what was deleted there: {forget}, then push"]
+    return [*said, f"To send again what was deleted there: {forget_command(journal, album)}"]
 
 
 def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> None:
@@ -54,7 +53,7 @@ def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> Non
     if link is not None and is_asked:
         app.screen.say(f"  {escape(link)}")
     elif link is not None:
-        app.screen.say(f"Its share link was not asked for now: albumup share {quoted(album.name)}")
+        app.screen.say(f"Its share link was not asked for now: {command('share', [album.name])}")
 
 
 def fate_line(fate: Fate | None, address: str) -> str:

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     import sqlite3
 
     from albumup.cli.outlet import Outlet
+    from albumup.cli.pasted import Place
     from albumup.cli.screen import Screen
     from albumup.config.file import Config
     from albumup.journal.journal import Journal
 
 F = TypeVar("F", bound=Callable[..., object])
+_VARIABLES: Mapping[Place, str] = {
+    "journal": "ALBUMUP_JOURNAL",
+    "config": "ALBUMUP_CONFIG",
+}
+"""The variables of the environment that stand for global options, by the option's name."""
 
 
 class GlobalOptions(TypedDict, total=False):
@@ -46,6 +52,8 @@ class App:
     """The command writes the config file, so a file that was named need not exist yet."""
     writes: bool = False
     """The command has the journal open for writing, so it sets a damaged journal aside."""
+    is_in_background: bool = False
+    """The command's words go into the log."""
     _screen: Screen | None = None
     _events: Outlet | None = None
     _config: Config | None = None
@@ -55,9 +63,16 @@ class App:
     @property
     def journal(self) -> str:
         """The journal's absolute path without links: its locks stand beside the real file."""
-        named = self.options.get("journal") or os.environ.get("ALBUMUP_JOURNAL")
-        if named:
-            return os.path.realpath(os.path.expanduser(named))
+        named = self._named("journal")
+        return os.path.realpath(os.path.expanduser(named)) if named else self.usual_journal()
+
+    def _named(self, name: Place) -> str | None:
+        """A path that an option or the environment gives."""
+        return self.options.get(name) or os.environ.get(_VARIABLES[name]) or None
+
+    @staticmethod
+    def usual_journal() -> str:
+        """The journal's path if neither an option nor the environment names one."""
         from platformdirs import user_state_dir
 
         return os.path.realpath(
@@ -74,8 +89,36 @@ class App:
                 verbose=int(self.options.get("verbose") or 0),
                 progress=self.options.get("progress") or "auto",
                 color=self.options.get("color") or "auto",
+                completed=self.completed,
             )
         return self._screen
+
+    def completed(self, text: str) -> str:
+        """A text whose commands to type name the journal and config that were typed here."""
+        if self.is_in_background:
+            return self.completed_elsewhere(text)
+        typed = {name: self.options.get(name) for name in _VARIABLES}
+        if not any(typed.values()):
+            return text
+        usual = {name: os.environ.get(variable) for name, variable in _VARIABLES.items()}
+        return self._completed(text, typed, usual)
+
+    def completed_elsewhere(self, text: str) -> str:
+        """A text whose commands to type name the journal and config, except for the usual ones.
+
+        Its readers have another shell: those of the log, and of notices.
+        """
+        return self._completed(text, {name: self._named(name) for name in _VARIABLES}, {})
+
+    def _completed(
+        self, text: str, named: Mapping[Place, str | None], usual: Mapping[Place, str | None]
+    ) -> str:
+        from albumup.cli.pasted import completed, options_of
+        from albumup.config.file import default_path
+
+        journal = usual.get("journal") or self.usual_journal()
+        config = usual.get("config") or default_path()
+        return completed(text, options_of(named, {"journal": journal, "config": config}))
 
     @property
     def config(self) -> Config:
@@ -87,8 +130,7 @@ class App:
     def _read_config(self) -> Config:
         from albumup.config.file import load
 
-        named = self.options.get("config") or os.environ.get("ALBUMUP_CONFIG") or None
-        return load(named, may_be_missing=self.makes_config)
+        return load(self._named("config"), may_be_missing=self.makes_config)
 
     @property
     def events(self) -> Outlet:

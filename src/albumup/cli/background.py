@@ -48,7 +48,7 @@ def run(app: App, line: int, given: ResumeOptions) -> int:
 
     ``line``: the descriptor of the line to the parent.
     """
-    app.writes = True
+    app.writes = app.is_in_background = True
     try:
         parent = ParentLine(line)
     except OSError:

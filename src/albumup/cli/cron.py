@@ -16,10 +16,10 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import RETRIED, State
 from albumup.journal.summary import RunSummary, summary_of
-from albumup.photos.file_names import quoted
 from albumup.session.ladder import wait_after
 from albumup.session.news import tell
 from albumup.session.reasons import grouped
+from albumup.uploader.commands import album_command
 
 
 def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
@@ -32,7 +32,7 @@ def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
         stays = "It stays failed until: " if failed == 1 else "They stay failed until: "
         commands = [command.replace("Again: ", stays) for command in commands]
     if now.unsent:
-        commands.append(f"Go on with: albumup resume {quoted(now.album.name)}")
+        commands.append(f"Go on with: {album_command(journal, 'resume', now.album)}")
     groups = grouped(journal, now.album.id) if now.wanting else []
     return Ending(now.album.id, line, not (now.wanting or now.is_unfinished), groups, (), commands)
 
@@ -62,8 +62,8 @@ def on_hold(journal: Journal, album: Album) -> str:
     """The line that says that an album on hold is left alone, and how to go on."""
     waiting = summary_of(journal, album.id).unsent
     what = f"; {waiting} waiting" if waiting else ""
-    command = f"albumup resume {quoted(album.name)}"
-    return f"{title_of(journal, album)}: on hold, left alone{what}. Go on with: {command}"
+    resume = album_command(journal, "resume", album)
+    return f"{title_of(journal, album)}: on hold, left alone{what}. Go on with: {resume}"
 
 
 def due(journal: Journal, album: Album, rounds: int) -> str:

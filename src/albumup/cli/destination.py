@@ -10,7 +10,7 @@ from albumup.cli.escaping import escape
 from albumup.cli.figures import photos
 from albumup.config.from_options import FormOptions
 from albumup.journal.reading import servers
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command, quoted
 from albumup.session.destination import GoesTo, Note, StaysInInbox, Wanted, kept_in
 
 if TYPE_CHECKING:
@@ -81,6 +81,6 @@ def sentence_of(album: str, note: Note) -> str:
             where = f"went to {before}, and goes to {now}" if before != now else f"goes to {now}"
             return f"{name} {where} with the fields given now, also what waited"
     where = f"{escape(note.target)} ({escape(note.url)})"
-    give_up = f"albumup cancel {quoted(album)} --target {note.target}"
+    give_up = command("cancel", [album], f"--target {quoted(note.target)}")
     wait, them = ("waits", "it") if note.count == 1 else ("wait", "them")
     return f"{photos(note.count)} of {name} still {wait} for {where}; to give {them} up: {give_up}"

@@ -19,7 +19,7 @@ from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.opening import paths_of
 from albumup.journal.summary import summary_of
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.session.background import (
     Ended,
     Left,
@@ -124,7 +124,7 @@ def _told(conclusion: Conclusion, outcome: Outcome, queued: int) -> int:
 def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterator[str]:
     app, pid = conclusion.app, found.pid
     names = list(dict.fromkeys(conclusion.albums.values()))
-    watch = f"albumup watch {quoted(names[0])}" if len(names) == 1 else "albumup watch"
+    watch = command("watch", names if len(names) == 1 else ())
     if found.log_fault:
         log = escape(shown(paths_of(app.journal)["log"]))
         app.screen.complain(f"No log of it can be written: {log}: {escape(found.log_fault)}")
@@ -162,9 +162,9 @@ def _waiting(conclusion: Conclusion) -> Iterator[str]:
 
 
 def _stopped(conclusion: Conclusion) -> str:
-    names = " ".join(map(quoted, dict.fromkeys(conclusion.albums.values())))
+    resume = command("resume", list(dict.fromkeys(conclusion.albums.values())), "--detach")
     line = "Stopped before all was copied: the card is still needed. On hold until:"
-    return f"{line} albumup resume {names} --detach"
+    return f"{line} {resume}"
 
 
 def _left(pid: int, *, is_copying: bool) -> str:

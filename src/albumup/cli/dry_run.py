@@ -18,7 +18,7 @@ from albumup.cli.titles import inbox_of
 from albumup.cli.words import shown_name
 from albumup.journal.states import GOING, State
 from albumup.journal.summary import Summary, summaries
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.session.already import Already
 from albumup.uploader.events import Progress, Queued
 
@@ -94,7 +94,7 @@ def _say_left_out(app: App, intake: Intake) -> None:
         app.screen.complain(line)
     parts = left_out(survey)
     if survey.wanting_count:
-        again = f"albumup retry-failed {quoted(intake.album)}"
+        again = command("retry-failed", [intake.album])
         parts.append(f"{photos(survey.wanting_count)} did not get there earlier: {again}")
     if parts:
         app.screen.say(f"Of what lies here: {'; '.join(parts)}")

@@ -20,7 +20,7 @@ from albumup.journal.states import WANTING, State
 from albumup.journal.summary import Outside, RunSummary, Sidecar, Summary, outside_of, sidecars
 from albumup.session.reasons import Group, grouped
 from albumup.session.snapshot import Ended
-from albumup.uploader.commands import retry_command, typed_album
+from albumup.uploader.commands import album_command, retry_command
 from albumup.uploader.options import RunEnd
 from albumup.uploader.upstream import Closing
 
@@ -149,7 +149,7 @@ def resume_command(journal: Journal, album: Album, code: int = 0) -> str:
     on hold.
     """
     is_alone = album.held and code != 130
-    return f"{sums.RESUME} {typed_album(journal, album)}" if is_alone else sums.RESUME
+    return album_command(journal, "resume", album) if is_alone else sums.RESUME
 
 
 def run_end(ended: Ended, run_id: int, before: dict[int, tuple[int, int]]) -> RunEnd:
@@ -219,22 +219,21 @@ def _unplaced(now: Summary, outside: Outside, names: Names) -> list[Note]:
 
 def commands_for(journal: Journal, now: Summary) -> list[str]:
     """The commands for photos that did not get to the server, or not into the album there."""
-    name = typed_album(journal, now.album)
     lines = []
     if now.is_refused:
         lines.append(f"What was deleted there: {forget_command(journal, now.album)}")
         if not now.wanting:
-            lines.append(f"Again: albumup retry-failed {name}")
+            lines.append(f"Again: {album_command(journal, 'retry-failed', now.album)}")
     if now.wanting:
-        states = "".join(f" --state {state}" for state in sorted(WANTING) if now.count(state))
+        states = [f"--state {state}" for state in sorted(WANTING) if now.count(state)]
         lines.append(f"Again: {retry_command(journal, now)}")
-        lines.append(f"Details: albumup list {name}{states}")
+        lines.append(f"Details: {album_command(journal, 'list', now.album, *states)}")
     return lines
 
 
 def forget_command(journal: Journal, album: Album) -> str:
     """The command that sends photos again which the server had and has no more."""
-    return f"albumup forget {typed_album(journal, album)}, then push"
+    return f"{album_command(journal, 'forget', album)}, then push"
 
 
 def settled(

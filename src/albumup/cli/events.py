@@ -22,7 +22,7 @@ from albumup.journal.reading import status_of
 from albumup.journal.rows import Album
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
-from albumup.photos.file_names import quoted, text_of
+from albumup.photos.file_names import command, quoted, text_of
 from albumup.retry import Outcome
 from albumup.uploader.events import (
     AddressNote,
@@ -218,10 +218,11 @@ def away(journal: Journal, path: bytes, why: str) -> list[str]:
         f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume{again}"
     ]
     if why == STRANGER:
-        push = f"albumup push {quoted(text_of(path))} --edited"
+        folder = [text_of(path)]
         for name in media.waiting_at(journal.connection, path):
-            lines.append(f"Or, if these are the same photos, edited: {push} --album {quoted(name)}")
-            lines.append(f"To give up what is not sent: albumup cancel {quoted(name)}")
+            push = command("push", folder, "--edited", f"--album {quoted(name)}")
+            lines.append(f"Or, if these are the same photos, edited: {push}")
+            lines.append(f"To give up what is not sent: {command('cancel', [name])}")
     return lines
 
 

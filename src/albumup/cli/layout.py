@@ -22,9 +22,10 @@ _LEAST = 20
 # A command to type, up to the punctuation that ends it in a sentence. Quoted parts may hold any
 # character.
 _WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+(?<![,;)])"""
-_TYPED = re.compile(
-    rf"(?<![\w/.'\"-])(?:albumup (?:{'|'.join(COMMANDS)})\b|chmod (?=\d)|(?:kill|rm|mkdir) (?=-)"
-    rf"|mount (?=['/])|pip install|pipx inject)"
+TYPED = re.compile(
+    rf"(?<![\w/.'\"-])"
+    rf"(?:albumup (?:--(?:journal|config) {_WORD} )*(?:{'|'.join(COMMANDS)})\b"
+    rf"|chmod (?=\d)|(?:kill|rm|mkdir) (?=-)|mount (?=['/])|pip install|pipx inject)"
     rf"(?: ?(?!\(){_WORD}(?=[\s,;)]|$))*"
 )
 _MEASURE = re.compile(
@@ -145,7 +146,7 @@ def _wrapped(line: str, width: int, under: int | None, whole: Sequence[str]) -> 
 
 def sentence(hint: str) -> str:
     """A hint as a line of its own: it begins with a capital, or with a command to type."""
-    return hint if _TYPED.match(hint) else hint[:1].upper() + hint[1:]
+    return hint if TYPED.match(hint) else hint[:1].upper() + hint[1:]
 
 
 def glued(text: str) -> str:
@@ -153,7 +154,7 @@ def glued(text: str) -> str:
 
     Such spaces are within commands to type, and between a number and its unit.
     """
-    text = _TYPED.sub(lambda found: found[0].replace(" ", GLUE), text)
+    text = TYPED.sub(lambda found: found[0].replace(" ", GLUE), text)
     return _MEASURE.sub(GLUE, text)
 
 

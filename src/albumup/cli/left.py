@@ -12,7 +12,7 @@ from albumup.journal.media import waiting_at
 from albumup.journal.opening import paths_of
 from albumup.journal.reading import Running
 from albumup.journal.summary import Summary
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.session.snapshot import Ended, Reader, Reason, Snapshot
 
 
@@ -83,5 +83,5 @@ def _command(closings: Mapping[str, Reason], waiting: Sequence[Summary]) -> str:
     """The look at a target whose settings do not work, if all that waits is for such targets."""
     names = list(dict.fromkeys(one.album.target for one in waiting))
     if all(name in closings and "albumup target " in closings[name].hint for name in names):
-        return f"albumup target check {quoted(names[0])}"
+        return command("target check", names[:1])
     return ""

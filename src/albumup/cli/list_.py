@@ -16,7 +16,7 @@ from albumup.journal import reading
 from albumup.journal.opening import local_faults
 from albumup.journal.reading import json_rows, paths, statuses, text_rows
 from albumup.journal.states import WANTING, State
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command, quoted
 from albumup.session.albums import chosen
 
 if TYPE_CHECKING:
@@ -38,12 +38,9 @@ def run(app: App, albums: tuple[str, ...], given: ListOptions) -> int:
         of_state = f" that is {' or '.join(states).replace('_', ' ')}" if states else ""
         app.screen.say(f"no photo{of_state} ({shown(app.journal)})")
         if others:
-            typed = [
-                *map(quoted, albums),
-                *([f"--target {quoted(target)}"] if target is not None else []),
-            ]
-            words = " ".join(["albumup list", *typed, *(f"--state {state}" for state in others)])
-            app.screen.say(f"Others did not get there: {words}")
+            options = [f"--target {quoted(target)}"] if target is not None else []
+            options += [f"--state {state}" for state in others]
+            app.screen.say(f"Others did not get there: {command('list', albums, *options)}")
     return 0
 
 

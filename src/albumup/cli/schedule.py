@@ -51,10 +51,10 @@ def run(app: App, kind: str | None, words: Sequence[str], *, installs: bool, rem
     schedule.check()
     if not installs:
         _print(scheduler(kind).text_of(schedule))
-        install = _typed(kind, schedule, "--install")
+        install = _typed(kind, command, "--install")
         app.screen.say(f"Nothing is installed yet; to do that: {install}")
         return 0
-    _install(app, kind, schedule)
+    _install(app, kind, command, schedule)
     for line in [*_warnings(command), *lacking(kind, command.app.config, targets)]:
         app.screen.complain(escape(line, 500))
     return 0
@@ -81,17 +81,18 @@ def _schedule(command: Scheduled) -> Schedule:
     )
 
 
-def _install(app: App, kind: str, schedule: Schedule) -> None:
+def _install(app: App, kind: str, command: Scheduled, schedule: Schedule) -> None:
     found = usable(kind).install(schedule)
     for line in _said(kind, found):
         app.screen.say(line)
+    app.screen.say(f"To have it run no more: {_typed(kind, command, '--remove')}")
     others = [
         one.kind
         for one in installed_for(schedule.journal)[0]
         if one.name == schedule.name and one.kind != kind
     ]
     for other in others:
-        remove = _typed(other, schedule, "--remove")
+        remove = _typed(other, command, "--remove")
         app.screen.complain(f"It is also run by {other}; to have one of them: {remove}")
 
 
@@ -109,7 +110,6 @@ def _said(kind: str, found: Installed) -> Iterator[str]:
         if more := gone[_MOST_LINES:]:
             yield f"  and {counted(len(more), 'more line')}"
     yield from found.notes
-    yield f"To have it run no more: {_typed(kind, schedule, '--remove')}"
 
 
 def _warnings(command: Scheduled) -> Iterator[str]:
@@ -161,9 +161,8 @@ def _command(words: Sequence[str]) -> str:
     return escape(" ".join(["albumup", *map(quoted, words)]), 400)
 
 
-def _typed(kind: str, schedule: Schedule, option: str) -> str:
-    """The command that installs or removes a schedule."""
-    command = "" if schedule.command == _USUAL else f" -- {' '.join(map(quoted, schedule.command))}"
-    is_usual = schedule.journal == App().journal
-    journal = "" if is_usual else f" --journal {quoted(shown(schedule.journal))}"
-    return f"albumup schedule {kind} {option}{journal}{command}"
+def _typed(kind: str, command: Scheduled, option: str) -> str:
+    """The command that installs or removes a schedule, with the journal and config of its own."""
+    is_usual = command.words == _USUAL
+    words = "" if is_usual else f" -- {' '.join(map(quoted, command.words))}"
+    return command.app.completed(f"albumup schedule {kind} {option}{words}")

@@ -38,8 +38,18 @@ _COLOURS = {"red": "31", "yellow": "33", "green": "32", "bold": "1", "dim": "2"}
 class Screen:
     """The messages and bars of a command."""
 
-    def __init__(self, *, quiet: bool, verbose: int, progress: str, color: str) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool,
+        verbose: int,
+        progress: str,
+        color: str,
+        completed: Callable[[str], str] = str,
+    ) -> None:
+        """``completed``: completes the commands to type in a sentence."""
         self.quiet = quiet
+        self._completed = completed
         self.verbose = verbose
         self._err = Own(sys.stderr)
         self.is_terminal = self._err.isatty()
@@ -77,7 +87,7 @@ class Screen:
         return self._write(self._broken(text))
 
     def _broken(self, text: str) -> str:
-        return layout.broken(text, cast(IO[str], self._err))
+        return layout.broken(self._completed(text), cast(IO[str], self._err))
 
     def paint(self, text: str, color: str) -> str:
         return f"\033[{_COLOURS[color]}m{text}\033[0m" if color and self._color else text

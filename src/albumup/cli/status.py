@@ -28,7 +28,7 @@ from albumup.journal.reading import (
 )
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summaries
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command, quoted
 from albumup.session.albums import chosen
 from albumup.uploader.commands import retry_options
 
@@ -177,8 +177,9 @@ def _next(app: App, found: list[Summary]) -> str:
     with local_faults(app.journal):
         connection = app.reader()
         is_unasked = connection is not None and goes_unasked(connection, album, target)
-    words = f"{quoted(album)} --target {quoted(target)}" if is_told_apart else quoted(album)
-    return f"albumup retry-failed {words}{retry_options(failing, is_unasked=is_unasked)}"
+    where = [f"--target {quoted(target)}"] if is_told_apart else []
+    options = retry_options(failing, is_unasked=is_unasked)
+    return command("retry-failed", [album], *where, *options)
 
 
 def _place(one: Summary) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.session.staying import Logout, Machine, System
 
 
@@ -39,7 +39,7 @@ def _logout(machine: Machine) -> list[str]:
 
 
 def _sleep(system: System | None, pid: int, album: str) -> str:
-    awake = f"systemd-inhibit albumup wait {quoted(album)}"
+    awake = f"systemd-inhibit {command('wait', [album])}"
     if system is System.LAUNCHD:
         awake = f"caffeinate -i -w {pid}"
     return f"Asleep it sends nothing; to keep it awake: {awake}"

@@ -15,7 +15,7 @@ from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
 from albumup.config.file import shown
 from albumup.errors import ConfigError
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command, quoted
 from albumup.session.signals import Handlers
 from albumup.session.stopping import Fate, Finishing, Leaving, Left, Stopping, Unheard
 
@@ -35,13 +35,12 @@ def run(app: App, albums: tuple[str, ...], target: str | None, *, is_now: bool) 
     if (found := opened(app, albums, target)) is None:
         return _nothing_to_stop(app)
     journal, meant = found
-    command = " ".join(["albumup stop", *map(quoted, albums)])
-    if target is not None:
-        command += f" --target {quoted(target)}"
+    options = [f"--target {quoted(target)}"] if target is not None else []
+    cut = command("stop", albums, *options, "--now")
     signals: list[int] = []
 
     def tell(told: Told) -> None:
-        app.screen.say(_sentence(told, command, is_now=is_now))
+        app.screen.say(_sentence(told, cut, is_now=is_now))
 
     try:
         with Handlers(signals):
@@ -62,13 +61,14 @@ def _nothing_to_stop(app: App) -> int:
     return 0
 
 
-def _sentence(told: Told, command: str, *, is_now: bool) -> str:
+def _sentence(told: Told, cut: str, *, is_now: bool) -> str:
+    """A message as a sentence. ``cut``: the command that does not wait for uploads in flight."""
     match told:
         case Finishing(uploads, seconds):
-            cut = "" if is_now else f" To cut: {command} --now"
+            to_cut = "" if is_now else f" To cut: {cut}"
             about = f", in about {span(seconds)}" if seconds and seconds >= 1 else ""
             have = "has" if len(uploads) == 1 else "have"
-            return f"Waiting until {_named(uploads)} in flight {have} ended{about}.{cut}"
+            return f"Waiting until {_named(uploads)} in flight {have} ended{about}.{to_cut}"
         case Unheard(pid):
             return f"Process {pid} has not answered yet. It is waited for; Ctrl-C leaves it at that"
         case Leaving(pid, code):

@@ -20,7 +20,6 @@ from albumup.config.file import TargetTable, shown
 from albumup.config.token_source import read_token
 from albumup.config.writing import add_target, drop_token, keep_token
 from albumup.errors import ConfigError, TryLater, UsageError
-from albumup.photos.file_names import quoted
 from albumup.targets.registry import looked_at, recognised, settings_for, tried, wants_token
 from albumup.transfer import Fault
 from albumup.transfer.values import FAULTY
@@ -77,9 +76,7 @@ def _absolute(path: str | None) -> str | None:
 
 def _next(app: App, table: TargetTable, is_default: bool) -> str:
     needs_name = app.config.targets and not is_default
-    named = app.options.get("config")
-    config = f" --config {quoted(named)}" if named else ""
-    return f"albumup push ./trip{config}" + (f" --target {table.name}" if needs_name else "")
+    return "albumup push ./trip" + (f" --target {table.name}" if needs_name else "")
 
 
 def _address(url: str | None) -> str:

@@ -21,7 +21,7 @@ from albumup.config.file import shown
 from albumup.errors import TryLater
 from albumup.journal.states import DONE
 from albumup.journal.summary import summary_of
-from albumup.photos.file_names import quoted, text_of
+from albumup.photos.file_names import command, quoted, text_of
 from albumup.photos.leftovers import is_leftover, is_leftover_folder
 from albumup.session.aside import aside
 from albumup.session.verify.examine import CannotAsk, examine
@@ -85,7 +85,7 @@ def _verify_one(
             _print_proven(found.findings, printed)
         lines, code = _lines(app, journal, album, found, title)
     for line in lines:
-        say(line)
+        say(app.completed(line))
     return code
 
 
@@ -118,7 +118,7 @@ def _not_accepted(journal: Journal, album: Album) -> list[str]:
     rest = {state: count for state, count in sums.photos.items() if count and state not in DONE}
     lines = [f"  not accepted: {by_state(rest)}"] if rest else []
     if sums.unsent:
-        lines.append(f"Not all done yet: albumup resume {quoted(album.name)}")
+        lines.append(f"Not all done yet: {command('resume', [album.name])}")
     elif sums.wanting:
         lines.append(f"To try again what did not get there: {retry_command(journal, sums)}")
     return lines
@@ -195,12 +195,13 @@ def ways_on(
             options.add("--hidden")
         if is_leftover(name) or any(map(is_leftover_folder, above)):
             options.add("--no-skip")
-    where = f"--album {quoted(album.name)}" + ("" if is_one else f" --target {album.target}")
+    where = [f"--album {quoted(album.name)}"]
+    where += [] if is_one else [f"--target {quoted(album.target)}"]
     commands = [
-        " ".join(["albumup push", quoted(text_of(folder)), where, *sorted(options)])
+        command("push", [text_of(folder)], *where, *sorted(options))
         for (folder, _), options in list(wanted.items())[:_MOST_WAYS]
     ]
-    return [f"To send what is not in the album: {command}" for command in commands]
+    return [f"To send what is not in the album: {one}" for one in commands]
 
 
 def _ways_back(journal: Journal, album: Album, outcome: Outcome, copies: Copies) -> list[str]:
@@ -252,7 +253,7 @@ def _verdict(journal: Journal, album: Album, found: Examined) -> tuple[str, int]
             f"{counted(outcome.unproven, 'file')} here {were(outcome.unproven)} not proven"
         )
     if summary_of(journal, album.id).unsent:
-        parts.append(f"not all done yet (albumup resume {quoted(album.name)})")
+        parts.append(f"not all done yet ({command('resume', [album.name])})")
     if beside:
         parts.append(beside)
     return ended(f"{'; '.join([where, *parts])}: not safe to erase", 3), 3

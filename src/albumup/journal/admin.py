@@ -11,7 +11,7 @@ from albumup.journal import pauses, runs, steps
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, State
-from albumup.photos.file_names import quoted, text_of
+from albumup.photos.file_names import command, text_of
 
 _MOST_PATHS = 10
 
@@ -92,7 +92,7 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
         if not ids:
             raise UsageError(
                 f"{text_of(file)!r} is no photo of this album",
-                f"see: albumup list {_typed(journal, album_id)}",
+                f"see: {command('list', [_name(journal, album_id)])}",
             )
         found |= ids
     return found
@@ -126,6 +126,5 @@ def forget(journal: Journal, album_id: int) -> None:
     drop_unused(journal)
 
 
-def _typed(journal: Journal, album_id: int) -> str:
-    """An album's name, quoted for a shell."""
-    return quoted(str(journal.rows("select name from album where id = ?", album_id)[0]["name"]))
+def _name(journal: Journal, album_id: int) -> str:
+    return str(journal.rows("select name from album where id = ?", album_id)[0]["name"])

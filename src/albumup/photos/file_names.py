@@ -7,6 +7,7 @@ ISO-8859-1, and in a cron job without a locale, ``é`` would go to a server as `
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 
 def text_of(name: bytes) -> str:
@@ -36,6 +37,18 @@ def quoted(text: str) -> str:
         return shlex.quote(text)
     # The form of bash and zsh.
     return "$'" + "".join(_typed(letter) for letter in text) + "'"
+
+
+def command(name: str, arguments: Sequence[str] = (), *options: str) -> str:
+    """A command of albumup as it is typed.
+
+    ``options``: as they are typed. They come last, unless an argument begins with a dash: that
+    would be taken for an option, too.
+    """
+    words = [quoted(one) for one in arguments]
+    if any(one.startswith("-") for one in arguments):
+        return " ".join(["albumup", name, *options, "--", *words])
+    return " ".join(["albumup", name, *words, *options])
 
 
 def _typed(letter: str) -> str:

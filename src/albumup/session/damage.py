@@ -13,7 +13,7 @@ from albumup.errors import AlbumupError, LocalError
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import CorruptJournal, is_damaged, journal_fault, paths_of, set_aside
 from albumup.journal.salvage import pushes
-from albumup.photos.file_names import quoted, text_of
+from albumup.photos.file_names import command, quoted, text_of
 
 _MOST = 10
 _PUSH_AGAIN = "nothing of this push is in the journal yet; see to that (make room), then push again"
@@ -74,5 +74,5 @@ def pushes_of(path: str) -> list[str]:
 
 def _push(root: str, album: str, target: str) -> str:
     """The command of a push. ``target``: one that the config names, or ""."""
-    where = f" --target {quoted(target)}" if target else ""
-    return f"albumup push {quoted(root)} --album {quoted(album)}{where}"
+    where = [f"--target {quoted(target)}"] if target else []
+    return command("push", [root], f"--album {quoted(album)}", *where)

@@ -14,7 +14,7 @@ from albumup.journal.opening import paths_of
 from albumup.journal.rows import Album
 from albumup.journal.states import WANTING
 from albumup.journal.summary import summary_of
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.photos.spelling import Spelling
 from albumup.session.journaled import Journaled
 from albumup.uploader.spooling import drop_copies, sweep
@@ -54,11 +54,11 @@ def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
     with journal.transaction():
         for one in albums:
             if runs.is_unfinished(journal, one.id):
-                name = quoted(one.name)
+                send, give_up = (command(name, [one.name]) for name in ("resume", "cancel"))
                 raise UsageError(
                     f"{one.name!r} on {one.target} is not settled: "
                     "photos of it are still to be sent",
-                    f"send them: albumup resume {name}; or give them up: albumup cancel {name}",
+                    f"send them: {send}; or give them up: {give_up}",
                 )
         sums = [summary_of(journal, one.id) for one in albums]
         lost = {

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from albumup.config.file import Config, TargetTable
 from albumup.errors import AlbumupError
@@ -80,8 +81,11 @@ class Notifying:
         pid: int | None = None,
         hands: Callable[[HandsOver], Hands] = Threaded,
         now: Callable[[], float] = time.monotonic,
+        completed: Callable[[str], str] = str,
     ) -> None:
-        """``hands``: makes the object that hands over; ``now``: monotonic seconds."""
+        """``hands``: makes the object that hands over; ``now``: monotonic seconds; ``completed``:
+        completes the commands to type in a text, for any shell."""
+        self._completed = completed
         self._config = config
         self._warn = warn
         self._pid = os.getpid() if pid is None else pid
@@ -208,7 +212,13 @@ class Notifying:
         for notice in claimed:
             self._seen.add(notice.id)
             self._waiting.add(notice.id)
-            self._hands.give(notice)
+            self._hands.give(self._to_type(notice))
+
+    def _to_type(self, notice: Notice) -> Notice:
+        """A notice whose commands work in any shell."""
+        told = notice.message
+        hint, command = self._completed(told.hint), self._completed(told.command)
+        return replace(notice, message=replace(told, hint=hint, command=command))
 
     # The hands' part.
 

@@ -102,7 +102,9 @@ class Session:
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
-        self._notifying = Notifying(lambda: self.configs.config, self._warn)
+        self._notifying = Notifying(
+            lambda: self.configs.config, self._warn, completed=self.configs.completed_elsewhere
+        )
 
     def run_if_needed(self) -> int:
         """Call ``run``, or say that there is nothing to send; return the exit code."""

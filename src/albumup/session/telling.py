@@ -209,3 +209,6 @@ class Configs(Protocol):
     def config(self) -> Config: ...
 
     def read_config_again(self) -> None: ...
+
+    def completed_elsewhere(self, text: str) -> str:
+        """A text whose commands to type name the journal and config, for other shells."""

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from albumup.config.settings import CommonSettings
 from albumup.errors import ConfigError
+from albumup.photos.file_names import command
 from albumup.targets.addresses import CONNECT_SECONDS, Who, stranger, unusable
 from albumup.targets.answers import json_in, object_of, words_in
 from albumup.targets.base import NotAllowed, Target, Unasked
@@ -174,14 +175,15 @@ class ImmichApi(Target):
             raise kind(
                 f"{self.name}: {self.site} refuses this key: {words}",
                 f"grant it that permission ({self.site}/user-settings; {where_token_is(self)}),"
-                f" then: albumup resume; all that is wanted: albumup target check {self.name}",
+                " then: albumup resume; all that is wanted: "
+                f"{command('target check', [self.name])}",
             )
         if answer.status == 403 and reads:
             raise NotAllowed(
                 f"{self.name}: what stands before {self.site} refuses a question: "
                 f"{words} with an HTML page",
                 f"have it let through what goes to {self.api(http)}; "
-                f"see: albumup target check {self.name}",
+                f"see: {command('target check', [self.name])}",
             )
         if answer.is_page:
             raise Unasked(

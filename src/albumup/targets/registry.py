@@ -20,7 +20,7 @@ from albumup.config.settings import CommonSettings
 from albumup.config.template import did_you_mean
 from albumup.config.token_source import read_token
 from albumup.errors import ConfigError
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.targets.base import BUILT_IN, Check, Target
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
         return None
     known = sorted({*config.targets, *kept, INBOX})
     near = did_you_mean(name, known)
-    new = "" if near else f"; a new one: albumup target add {quoted(name)}"
+    new = "" if near else f"; a new one: {command('target add', [name])}"
     raise ConfigError(
         f"there is no target {name!r} in {shown(config.path)}{near}",
         f"targets: {', '.join(known)}{new}",

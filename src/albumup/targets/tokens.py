@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from albumup.config.file import OPTIONS
+from albumup.photos.file_names import command
 
 if TYPE_CHECKING:
     from albumup.targets.base import Target
@@ -53,7 +54,7 @@ def how_to_mend(target: Target, status: int | None) -> str:
             f"{source}, and --auth or --header where it wants them; "
             "push again with --url and what it needs"
         )
-    check = f"then: albumup resume (to look first: albumup target check {target.name})"
+    check = f"then: albumup resume (to look first: {command('target check', [target.name])})"
     if not has_own_token(target):
         return f"{source} may name a file that holds one, {check}"
     if status == _REFUSES_TOKEN:

@@ -17,7 +17,7 @@ from albumup.helpers import Work
 from albumup.journal import runs, there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command
 from albumup.targets.base import (
     AlbumGone,
     Asked,
@@ -240,11 +240,11 @@ class AlbumWork:
                 refused[why_not] += 1
         for why_not, count in refused.items():
             went = "a live photo" if count == 1 else f"{count} live photos"
+            again = command("retry-failed", [album.name])
             words = f"{went} went in two files, still and clip, and cannot be joined: {why_not}"
             self._tell(
                 album,
-                f"{words}. Where the server does not do it: albumup retry-failed "
-                f"{quoted(album.name)}",
+                f"{words}. Where the server does not do it: {again}",
             )
 
     async def share(self, album: Album) -> str:

@@ -18,8 +18,8 @@ from albumup.journal.journal import Journal
 from albumup.journal.notices import Cause, Message
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
-from albumup.photos.file_names import quoted, text_of
-from albumup.uploader.commands import retry_command, typed_album
+from albumup.photos.file_names import command, text_of
+from albumup.uploader.commands import album_command, retry_command
 from albumup.uploader.events import Listener, NoticeOwed
 from albumup.uploader.kinds import kind_of
 from albumup.uploader.options import Options
@@ -80,7 +80,7 @@ class Causes:
             self._of_target(journal, upstream),
             exit=75,
             words=f"{target.title} has not worked for {_lasted(journal, since)}: {words}",
-            command=f"albumup target check {quoted(target.name)}",
+            command=command("target check", [target.name]),
         )
         self._owe(journal, Cause.UNREACHABLE, message, target=target.name)
 
@@ -226,9 +226,9 @@ def _settled(now: Summary, upstream: Upstream | None) -> str:
 def _way_on(journal: Journal, one: Stopped, albums: Sequence[Summary]) -> str:
     """The command to type after a run has stopped."""
     if one.reason.exit_code == 4 and one.target:
-        return f"albumup target check {quoted(one.target)}"
+        return command("target check", [one.target])
     if len(albums) == 1:
-        return f"albumup resume {typed_album(journal, albums[0].album)}"
+        return album_command(journal, "resume", albums[0].album)
     return "albumup resume"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from albumup.config.file import OPTIONS
 from albumup.journal.rows import Task
-from albumup.photos.file_names import quoted, text_of
+from albumup.photos.file_names import command, quoted, text_of
 from albumup.retry import Finding
 from albumup.targets.base import Target
 from albumup.uploader.upstream import Closing, Upstream
@@ -56,7 +56,8 @@ def wrong_address(upstream: Upstream, finding: Finding, photo: Task) -> Closing:
         # wait for this one.
         again = "push again with the right --url"
         if not has_answered:
-            again = f"albumup cancel {quoted(photo.album)} --target {target.name}, then {again}"
+            cancel = command("cancel", [photo.album], f"--target {quoted(target.name)}")
+            again = f"{cancel}, then {again}"
         if named:
             may_be_yes += f" (all it says: {_attempt(target, photo)})"
         if finding.status == 400:
@@ -74,14 +75,14 @@ def wrong_address_asked(upstream: Upstream, reason: str, *, has_answered: bool) 
     target = upstream.target
     said = "answered" if has_answered else "cannot be used"
     words = f"{_called(target)} {said}: {reason}"
-    return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")
+    return Closing(4, words, _look_at(target))
 
 
 def no_address(upstream: Upstream, reason: str) -> Closing:
     """The closing of a target that has several addresses, none of which leads to its server."""
     target = upstream.target
     words = f"{target.name}: none of its addresses leads to its server: {reason}"
-    return Closing(4, words, f"Check {target.key('url')}; see: albumup target check {target.name}")
+    return Closing(4, words, _look_at(target))
 
 
 def _success_keys(target: Target, status: int) -> Sequence[str]:
@@ -91,7 +92,11 @@ def _success_keys(target: Target, status: int) -> Sequence[str]:
 
 
 def _attempt(target: Target, photo: Task) -> str:
-    return f"albumup target try {target.name} {quoted(text_of(photo.path))}"
+    return command("target try", [target.name, text_of(photo.path)])
+
+
+def _look_at(target: Target) -> str:
+    return f"Check {target.key('url')}; see: {command('target check', [target.name])}"
 
 
 def _called(target: Target) -> str:

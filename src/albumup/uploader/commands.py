@@ -7,25 +7,27 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import State
 from albumup.journal.summary import Summary
-from albumup.photos.file_names import quoted
+from albumup.photos.file_names import command, quoted
 
 
-def typed_album(journal: Journal, album: Album) -> str:
-    """An album's name as it is typed, with its target if another album has the same name."""
-    name = quoted(album.name)
-    if not reading.has_twin(journal.connection, album.name, album.id):
-        return name
-    return f"{name} --target {quoted(album.target)}"
+def album_command(journal: Journal, name: str, album: Album, *options: str) -> str:
+    """A command about an album, with its target if another album has the same name.
+
+    ``options``: further ones, as they are typed.
+    """
+    if reading.has_twin(journal.connection, album.name, album.id):
+        options = (f"--target {quoted(album.target)}", *options)
+    return command(name, [album.name], *options)
 
 
 def retry_command(journal: Journal, now: Summary) -> str:
     """The command that gives fresh tries to all photos of an album that did not get there."""
-    album = now.album
-    is_unasked = reading.goes_unasked(journal.connection, album.name, album.target)
+    is_unasked = reading.goes_unasked(journal.connection, now.album.name, now.album.target)
     options = retry_options(now, is_unasked=is_unasked)
-    return f"albumup retry-failed {typed_album(journal, album)}{options}"
+    return album_command(journal, "retry-failed", now.album, *options)
 
 
-def retry_options(now: Summary, *, is_unasked: bool) -> str:
+def retry_options(now: Summary, *, is_unasked: bool) -> list[str]:
     """The options by which ``retry-failed`` takes all photos that did not get to the server."""
-    return " --rejected" * bool(now.count(State.REJECTED)) + " --in-doubt" * is_unasked
+    has_rejected = bool(now.count(State.REJECTED))
+    return ["--rejected"] * has_rejected + ["--in-doubt"] * is_unasked

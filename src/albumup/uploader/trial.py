@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from albumup.errors import TryLater, UsageError
-from albumup.photos.file_names import text_of
+from albumup.photos.file_names import command, text_of
 from albumup.photos.source import SourceGone
 from albumup.retry import Circumstances, Finding, Outcome, outcome_of
 from albumup.targets.base import Photo, Target, Unasked
@@ -98,7 +98,7 @@ def _place(target: Target) -> None:
     try:
         target.place_itself(target.http())
     except Unasked as unasked:
-        see = f"see: albumup target check {target.name}"
+        see = f"see: {command('target check', [target.name])}"
         raise TryLater(f"{target.name}: {unasked}", see) from unasked
 
 
