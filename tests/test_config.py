@@ -248,6 +248,9 @@ def test_an_unknown_key_comes_with_a_list_of_all(write: Write) -> None:
         ('ping = "https://anna:hunter2@ping.example.org/x"', "ping"),
         ('on_done = ["curl", "--url=https://anna:hunter2@example.org/"]', "on_done"),
         ('may_run = ["ask", "https://:hunter2@example.org/"]', "may_run"),
+        ('ping = "https://ping.example.org/b1946ac9-hunter2"', "ping"),
+        ('ping = "https://ping.example.org/x?who=is-hunter2"', "ping"),
+        ('on_done = ["curl", "https://example.org/?to=is-hunter2"]', "on_done"),
     ],
 )
 @pytest.mark.parametrize("place", ["defaults", "targets.club"])
@@ -267,9 +270,28 @@ def test_a_password_for_notices_needs_a_private_file(
         assert "hunter2" not in str(error)
 
 
+@pytest.mark.parametrize("key", ["url", "check"])
+def test_a_key_in_an_address_needs_a_private_file(write: Write, key: str) -> None:
+    url = "https://club.example.org/up"
+    lines = {"url": url, key: f"{url}?api={SECRET}"}
+    text = "".join(f'{one} = "{value}"\n' for one, value in lines.items())
+    path = write(f'[targets.club]\nkind = "form"\n{text}', 0o640)
+    error = refused(lambda: load(None), f"config.toml: targets.club.{key}: others can read")
+    assert SECRET not in f"{error} {error.hint}"
+    Path(path).chmod(0o600)
+    load(None)
+
+
+def test_one_of_several_addresses_counts_too(write: Write) -> None:
+    urls = f'["https://club.example.org", "https://club.example.org/?api={SECRET}"]'
+    write(f'[targets.club]\nkind = "inbox"\nurl = {urls}\n', 0o640)
+    refused(lambda: load(None), "config.toml: targets.club.url: others can read")
+
+
 @pytest.mark.parametrize(
     "line",
-    ['ping = "https://ping.example.org/x"', 'on_done = ["curl", "https://example.org:8080/@a"]',
+    ['ping = "https://ping.example.org/x"', 'ping = "https://ping.example.org/photos?create=1"',
+     'on_done = ["curl", "https://example.org:8080/@a"]',
      "notify = []", 'on_done = "desktop"'],
 )  # fmt: skip
 def test_what_holds_no_password_may_be_read(write: Write, line: str) -> None:

@@ -50,6 +50,12 @@ def test_a_command_that_fails_says_so(script: str, words: str) -> None:
     assert run("sh", "-c", script, given=b"x" * 1_000_000).words == words
 
 
+def test_the_keys_in_its_addresses_are_not_told() -> None:
+    url = "https://anna:hunter2@example.org/up?k=hush-7f"
+    end = run("sh", "-c", 'echo "no answer: $1" >&2; exit 7', "sh", url)
+    assert end.words == "exit 7; no answer: https://********@example.org/up?********"
+
+
 KILLED = """
 import os, signal, subprocess, sys
 from albumup import hooks

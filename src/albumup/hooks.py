@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from albumup.config.shown_address import MASK, secrets_in
 
 LIMIT_SECONDS = 30.0
 MOST_OUTPUT = 65536
@@ -66,7 +69,7 @@ def run_hook(
             return HookEnd(f"{command[0]} cannot be run: {why}")
         fed.hand_over()
         with _Pipes(process, fed) as pipes:
-            return _watched(process, pipes, limit, gives_up)
+            return _hidden(command, _watched(process, pipes, limit, gives_up))
 
 
 def _watched(
@@ -81,6 +84,14 @@ def _watched(
         pipes.move(_LOOK)
     pipes.drain()
     return HookEnd(_fault_of(process.returncode), pipes.output)
+
+
+def _hidden(command: Sequence[str], end: HookEnd) -> HookEnd:
+    """The end of a command without the secrets of addresses in its arguments."""
+    output = end.output
+    for secret in sorted({one for word in command for one in secrets_in(word)}, key=len)[::-1]:
+        output = output.replace(os.fsencode(secret), MASK.encode())
+    return replace(end, output=output)
 
 
 class _Input:

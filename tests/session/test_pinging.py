@@ -23,9 +23,9 @@ def never() -> bool:
 class Pinged(Server):
     """Answers each GET with ``status``; ``asked``: the paths, each with its authorization."""
 
-    def __init__(self, status: int = 200) -> None:
+    def __init__(self, status: int = 200, reason: str = "As Said") -> None:
         self.asked: list[tuple[str, str | None]] = []
-        said = answer(status, headers=[("Location", "/elsewhere")], reason="As Said")
+        said = answer(status, headers=[("Location", "/elsewhere")], reason=reason)
         super().__init__((head, self._note, said))
 
     def _note(self, line: Line) -> None:
@@ -63,6 +63,31 @@ def test_another_answer_than_yes_is_a_fault(status: int) -> None:
     server = Pinged(status)
     assert fetched(f"http://{server.place}/x") == f"it answered {status} As Said"
     assert server.asked == [("/x", None)], "no redirect is followed"
+    server.close()
+
+
+def test_a_query_stays_behind_the_path(server: Pinged) -> None:
+    pinging = Pinging([f"http://{server.place}/x?create=1"])
+    pinging.begin()
+    pinging.end(3)
+    assert pinging.finish(never) == []
+    assert server.asked == [("/x/start?create=1", None), ("/x/fail?create=1", None)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("No /7d1c-22ab/mine here", "No /******** here"),
+        ("No mine here", "No ******** here"),
+        ("Not anna:hunter2", "Not ********"),
+        ("Not YW5uYTpodW50ZXIy", "Not ********"),
+        ("No 9c0a-7d51", "No ********"),
+    ],
+)
+def test_a_server_that_repeats_the_address_is_not_quoted(reason: str, said: str) -> None:
+    server = Pinged(404, reason)
+    url = f"http://anna:hunter2@{server.place}/7d1c-22ab/mine?who=9c0a-7d51"
+    assert fetched(url) == f"it answered 404 {said}"
     server.close()
 
 

@@ -16,6 +16,8 @@ from albumup.cli.queued import left_out, unread
 from albumup.cli.screen import put_json
 from albumup.cli.titles import inbox_of
 from albumup.cli.words import shown_name
+from albumup.config.file import OPTIONS
+from albumup.config.shown_address import shown_address
 from albumup.journal.states import GOING, State
 from albumup.journal.summary import Summary, summaries
 from albumup.photos.file_names import command
@@ -106,12 +108,8 @@ def _where(where: Destination, album: str) -> str:
     target = where.target
     if target is None:
         return f"to be copied to {escape(inbox_of(album))} on this computer"
-    url = escape(target.settings.url)
-    return (
-        f"for {url}"
-        if target.title == target.settings.url
-        else f"for {escape(target.title)} ({url})"
-    )
+    url = escape(shown_address(target.settings.url))
+    return f"for {url}" if target.where == OPTIONS else f"for {escape(target.title)} ({url})"
 
 
 def _known(reader: sqlite3.Connection | None, intake: Intake) -> list[Summary]:

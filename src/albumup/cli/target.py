@@ -11,8 +11,10 @@ from albumup.cli.escaping import escape
 from albumup.cli.layout import sentence
 from albumup.cli.screen import put, put_table
 from albumup.cli.words import ended
+from albumup.config.definition import ADDRESSES, shown_addresses
 from albumup.config.file import TargetTable
 from albumup.config.settings import warnings
+from albumup.config.shown_address import shown_address
 from albumup.config.token_source import masked
 from albumup.errors import ConfigError
 from albumup.targets.base import Target
@@ -38,9 +40,8 @@ def list_targets(app: App) -> int:
     rows = []
     for name, one in {**kept, **app.config.targets}.items():
         where = "config" if name in app.config.targets else "--url"
-        rows.append(
-            (name, one.kind, ", ".join(addresses_of(one)), where, "default" * (name == default))
-        )
+        addresses = ", ".join(map(shown_address, addresses_of(one)))
+        rows.append((name, one.kind, addresses, where, "default" * (name == default)))
     if INBOX not in {*kept, *app.config.targets}:
         rows.append((INBOX, INBOX, inbox_folder(), "built in", "default" * (default == INBOX)))
     put_table(
@@ -62,6 +63,7 @@ def show(app: App, name: str) -> int:
             for inner, text in value.items():
                 put(f"{key}.{escape(inner)} = {escape(repr(text))}")
         else:
+            value = shown_addresses(value) if key in ADDRESSES else value
             put(f"{key} = {masked(str(value)) if key == 'token' else escape(repr(value))}")
     for warning in warnings(settings):
         app.screen.complain(f"Warning: {escape(warning)}")

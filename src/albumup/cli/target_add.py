@@ -17,9 +17,11 @@ from albumup.cli.typed import AddOptions
 from albumup.cli.words import ended
 from albumup.config.checks import check_url
 from albumup.config.file import TargetTable, shown
+from albumup.config.shown_address import MASK, secrets_in, shown_address
 from albumup.config.token_source import read_token
 from albumup.config.writing import add_target, drop_token, keep_token
 from albumup.errors import ConfigError, TryLater, UsageError
+from albumup.targets.masking import mask_for
 from albumup.targets.registry import looked_at, recognised, settings_for, tried, wants_token
 from albumup.transfer import Fault
 from albumup.transfer.values import FAULTY
@@ -113,6 +115,8 @@ def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
 
 def _why_not(url: str, sent: Sent) -> AlbumupError:
     """The error for a URL without a known kind of server. ``sent``: what a plain GET came to."""
+    secrets = mask_for("", (), "", secrets_in(url))
+    url = shown_address(url)
     detail = sent.detail or str(sent.fault)
     match sent.fault:
         case Fault.BAD_CERTIFICATE:
@@ -129,7 +133,7 @@ def _why_not(url: str, sent: Sent) -> AlbumupError:
             )
     assert sent.answer is not None
     status = f"{sent.answer.status} {sent.answer.reason}".strip()
-    elsewhere = sent.answer.headers.get("location", "")
+    elsewhere = secrets.sub(MASK, sent.answer.headers.get("location", ""))
     if 300 <= sent.answer.status < 400 and elsewhere:
         return ConfigError(
             f"{url}: answered {status}: it sends on to {elsewhere}",

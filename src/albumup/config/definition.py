@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from albumup.config.settings import TOKEN_KEYS, CommonSettings, fields_of
+from albumup.config.shown_address import shown_address
 
 FRAMES_NOTHING = frozenset(TOKEN_KEYS) | {
     "ca_file",
@@ -37,6 +38,19 @@ FRAMES_NOTHING = frozenset(TOKEN_KEYS) | {
 }
 """Keys for the token's place, for waiting, and for reading answers, which do not frame. All other
 keys frame: a kind of another package is better framed anew once too often."""
+
+
+ADDRESSES = frozenset({"url", "check"})
+"""Keys for addresses that are asked, which may hold secrets. Others are for people to open."""
+
+
+def shown_addresses(value: object) -> object:
+    """The value of one of ``ADDRESSES``, one address or a list of them, as it may be shown."""
+    return (
+        [shown_address(str(one)) for one in value]
+        if isinstance(value, list)
+        else shown_address(str(value))
+    )
 
 
 def non_defaults(settings: CommonSettings) -> dict[str, Any]:
@@ -74,9 +88,11 @@ def kept(kind: str, settings: CommonSettings, where: str) -> str:
     was redefined.
 
     It holds neither the token nor the command that prints it, whose arguments may be confidential;
-    ``has_token`` says that there was either.
+    ``has_token`` says that there was either. Of addresses it holds what may be shown.
     """
     values = non_defaults(settings)
+    for key in ADDRESSES & values.keys():
+        values[key] = shown_addresses(values[key])
     secrets = [values.pop(key) for key in ("token", "token_command") if key in values]
     return json.dumps(
         {"kind": kind, "settings": values, "where": where, "has_token": bool(secrets)}

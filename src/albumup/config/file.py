@@ -18,7 +18,7 @@ from albumup.config.template import did_you_mean
 from albumup.config.template import parse_duration as parse_duration
 from albumup.config.template import parse_rate as parse_rate
 from albumup.config.template import parse_size as parse_size
-from albumup.config.unattended import KEYS, Unattended, duration, of_target, secret_keys
+from albumup.config.unattended import KEYS, Unattended, duration, is_secret, of_target, secret_keys
 from albumup.errors import ConfigError
 from albumup.photos.file_names import quoted
 
@@ -120,7 +120,7 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
     ``may_be_missing``.
 
     Raises ConfigError if the file is unreadable, is not TOML, has unknown or wrong keys outside the
-    targets' settings, or holds a token and can be read by others.
+    targets' settings, or holds a secret and can be read by others.
     """
     import tomllib
 
@@ -173,7 +173,12 @@ def _secrets(
     defaults: Mapping[str, object], targets: Mapping[str, TargetTable], where: str
 ) -> list[str]:
     """The places of the file's secrets."""
-    found = [one.place("token") for one in targets.values() if "token" in one.settings]
+    found = [
+        one.place(key)
+        for one in targets.values()
+        for key, value in one.settings.items()
+        if key == "token" or (key in ("url", "check") and is_secret(value))
+    ]
     found += [f"{where}: defaults.{key}" for key in secret_keys(defaults)]
     return found + [
         one.place(key) for one in targets.values() for key in secret_keys(one.unattended)

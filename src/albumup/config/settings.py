@@ -55,6 +55,8 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of every kind of target. A kind's own Struct is a subclass, also frozen and
     kw_only."""
 
+    has_query: ClassVar[bool] = True
+    """``url`` may have a query: it is sent as it is, and nothing is appended."""
     knows_server: ClassVar[bool] = False
     """``url`` may be a list: this kind can tell whether its addresses lead to one server."""
     url: str
@@ -94,6 +96,11 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
         extends this."""
         for url in (self.url, *self.also):
             check_url(url, place("url"))
+            if not self.has_query and ("?" in url or "#" in url):
+                raise ConfigError(
+                    f"{place('url')}: the address of the site alone, without ? and #",
+                    "The token comes from token_file, token_env or token_command",
+                )
         given = [key for key in TOKEN_KEYS if getattr(self, key) is not None]
         if len(given) > 1:
             first = place(given[0]) if is_option(place(given[0])) else given[0]
@@ -147,12 +154,14 @@ class CommonSettings(msgspec.Struct, frozen=True, kw_only=True):
 class InboxSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "inbox"``: albumup's own receiver on another machine."""
 
+    has_query = False
     knows_server = True
 
 
 class ImmichSettings(CommonSettings, frozen=True, kw_only=True):
     """``kind = "immich"``: an Immich server; the token is an API key."""
 
+    has_query = False
     knows_server = True
     resend: Literal["safe", "allowed", "never"] = "safe"
 

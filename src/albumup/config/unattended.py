@@ -6,17 +6,15 @@ They stand in ``[defaults]``, or in a target's table, which wins.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from albumup.config.shown_address import has_secret_path, holds_secret
 from albumup.config.template import parse_duration
 
 DESKTOP = "desktop"
 """``on_done = "desktop"``: the notification of this computer's desktop."""
-_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
-"""``USER:PASSWORD@`` in a URL."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,18 @@ def of_target(defaults: Unattended, settings: Mapping[str, object]) -> Unattende
 
 def secret_keys(settings: Mapping[str, object]) -> list[str]:
     """The keys whose values hold secrets: apprise's addresses always do, others if they hold a
-    password."""
-    found = [key for key in ("on_done", "ping", "may_run") if _has_password(settings.get(key))]
+    password or a key. The path of a ping is as good as one."""
+    found = [key for key in ("on_done", "ping", "may_run") if is_secret(settings.get(key))]
+    ping = settings.get("ping")
+    if "ping" not in found and isinstance(ping, str) and has_secret_path(ping):
+        found.append("ping")
     return [*found, *(["notify"] if settings.get("notify") else [])]
 
 
-def _has_password(value: object) -> bool:
+def is_secret(value: object) -> bool:
+    """Is a value, or a word of it, an address with a secret?"""
     words = value if isinstance(value, list) else [value]
-    return any(isinstance(one, str) and _PASSWORD.search(one) for one in words)
+    return any(isinstance(one, str) and holds_secret(one) for one in words)
 
 
 def _command(value: object) -> tuple[str, ...]:

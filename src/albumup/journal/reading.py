@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TypedDict
 from urllib.parse import quote
 
+from albumup.config.shown_address import shown_address
 from albumup.journal.states import FINAL, RETRIED, WANTING, State, is_in
 from albumup.journal.summary import Summary, summaries
 
@@ -186,12 +187,12 @@ def goes_unasked(connection: sqlite3.Connection, album: str, target: str) -> boo
 
 
 def addresses(connection: sqlite3.Connection) -> dict[str, str]:
-    """The URLs of targets that ``--url`` described, by name. Screens show these URLs."""
+    """The URLs of targets that ``--url`` described, by name, as screens may show them."""
     rows = connection.execute(
         "select name, json_extract(definition, '$.settings.url') as url"
         " from target where definition is not null"
     )
-    return {row["name"]: row["url"] for row in rows}
+    return {row["name"]: shown_address(row["url"]) for row in rows}
 
 
 def target_definitions(connection: sqlite3.Connection) -> dict[str, str]:

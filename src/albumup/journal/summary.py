@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from albumup.config.shown_address import shown_address
 from albumup.journal.rows import Album
 from albumup.journal.states import DONE, GOING, WANTING, Membership, State, is_asking, is_in
 
@@ -42,7 +43,7 @@ class Summary(Struct, frozen=True):
 
     album: Album
     address: str | None = None
-    """The URL of a target that ``--url`` described."""
+    """The URL of a target that ``--url`` described, as it may be shown."""
     changed: str = ""
     """When it last changed: ISO 8601, UTC."""
     photos: dict[str, int] = {}
@@ -163,7 +164,8 @@ def _summary(row: Any) -> Summary:
     photos, sizes = ({state: one[index] for state, one in tally.items()} for index in (0, 1))
     album = Album(number, name, target, bool(held), remote_id, share)
     counted = *json.loads(asked), bool(placing), bool(refused), bool(wants)
-    return Summary(album, address, changed, photos, sizes, *counted)
+    shown = shown_address(address) if address is not None else None
+    return Summary(album, shown, changed, photos, sizes, *counted)
 
 
 class Sidecar(Struct, frozen=True):

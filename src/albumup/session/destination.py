@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from albumup.config.file import Config, TargetTable, shown
 from albumup.config.from_options import FormOptions, target_from_options
+from albumup.config.shown_address import shown_address
 from albumup.errors import ConfigError, UsageError
 from albumup.journal import definitions, reading
 from albumup.journal.definitions import Described, Place, place_of
@@ -159,7 +160,7 @@ def _notes(
 ) -> list[Note]:
     """Say what ``--url`` changes about an album, and which photos wait elsewhere."""
     if place.before is not None and is_redefined_by(place.before, table):
-        return [GoesTo(str(place.before.settings["url"]), str(table.settings["url"]))]
+        return [GoesTo(_address_of(place.before), _address_of(table))]
     if place.was or connection is None:
         return []
     waiting = definitions.waiting(connection, album)
@@ -172,7 +173,12 @@ def _title(name: str, kept: dict[str, str]) -> str:
 
 
 def _url_of(definition: str) -> str:
-    return str(TargetTable.from_json(definition).settings.get("url"))
+    return _address_of(TargetTable.from_json(definition))
+
+
+def _address_of(table: TargetTable) -> str:
+    """The URL of a target that ``--url`` described, as it may be shown."""
+    return shown_address(str(table.settings.get("url")))
 
 
 def keep_apart(journal: Journal, config: Config) -> None:

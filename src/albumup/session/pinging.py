@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from albumup.config.file import Config
+from albumup.config.shown_address import MASK, secrets_in, secrets_of_path
 from albumup.errors import AlbumupError
 
 LIMIT_SECONDS = 10.0
@@ -26,7 +27,7 @@ class Pinging:
     def __init__(self, urls: Iterable[str], fetch: Callable[[str], str] | None = None) -> None:
         self._urls = sorted(set(urls))
         self._fetch = fetch or fetched
-        self._wanted: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
         self._faults: dict[str, str] = {}
         self._thread = threading.Thread(target=self._work, name="pings", daemon=True)
         if self._urls:
@@ -52,16 +53,18 @@ class Pinging:
 
     def _ping(self, suffix: str) -> None:
         for url in self._urls:
-            self._wanted.put(url + suffix)
+            path, mark, query = url.partition("?")
+            self._wanted.put((url, path + suffix + mark + query))
 
     def _note(self, urls: Iterable[str], fault: str) -> None:
         for url in urls:
             self._faults.setdefault(url, fault)
 
     def _work(self) -> None:
-        while (url := self._wanted.get()) is not None:
-            if fault := self._fetch(url):
-                self._note([one for one in self._urls if url.startswith(one)], fault)
+        while (wanted := self._wanted.get()) is not None:
+            url, address = wanted
+            if fault := self._fetch(address):
+                self._note([url], fault)
 
 
 @contextmanager
@@ -94,7 +97,14 @@ def host_of(url: str) -> str:
 
 
 def fetched(url: str) -> str:
-    """GET a URL; return the error in words without the URL, "" for none."""
+    """GET a URL; return the error in words without any part of the URL, "" for none."""
+    from albumup.targets.masking import mask_for
+
+    secrets = secrets_in(url) | secrets_of_path(url.removesuffix("/start").removesuffix("/fail"))
+    return mask_for("", (), "", secrets).sub(MASK, _fetched(url))
+
+
+def _fetched(url: str) -> str:
     from albumup.transfer.http import Http
     from albumup.transfer.values import Peer
 
@@ -104,8 +114,7 @@ def fetched(url: str) -> str:
     except AlbumupError as error:
         return str(error)
     if sent.answer is None:
-        path = urlsplit(address).path.strip("/")
-        return "it cannot be fetched" if path and path in sent.detail else sent.detail
+        return sent.detail or str(sent.fault)
     status = sent.answer.status
     return "" if 200 <= status < 300 else f"it answered {status} {sent.answer.reason}".rstrip()
 

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, ClassVar
 from albumup.config.definition import fingerprint, kept
 from albumup.config.file import OPTIONS, place_of
 from albumup.config.settings import CommonSettings
+from albumup.config.shown_address import MASK, identity_of, shown_address
 from albumup.targets.addresses import Found, Who, find
 from albumup.targets.answers import json_in, words_in, words_of
-from albumup.targets.masking import mask_for
+from albumup.targets.masking import mask_of
 from albumup.targets.values import (
     AlbumGone,
     Asked,
@@ -116,7 +117,7 @@ class Target(ABC):
     @property
     def title(self) -> str:
         """The target's name on screens: its name, or its URL if --url defines it."""
-        return self.settings.url if self.where == OPTIONS else self.name
+        return shown_address(self.settings.url) if self.where == OPTIONS else self.name
 
     @property
     def address(self) -> str:
@@ -125,7 +126,7 @@ class Target(ABC):
         from urllib.parse import urlsplit
 
         if self.where == OPTIONS:
-            return self.settings.url
+            return self.title
         host = urlsplit(self.at or "").hostname if self.is_placed else ""
         return host or self.name
 
@@ -182,7 +183,7 @@ class Target(ABC):
     def puts_into(self, album: str) -> str:
         """A key that identifies the folder of an album's photos, among all folders on all
         servers."""
-        return json.dumps([self.kind, self.settings.url, album])
+        return json.dumps([self.kind, identity_of(self.settings.url), album])
 
     @property
     def digests(self) -> Collection[str]:
@@ -213,16 +214,16 @@ class Target(ABC):
         return [("Authorization", f"Bearer {self.token}")]
 
     def masked(self, text: str) -> str:
-        """Mask the token in ``text``, in any form that a server may echo
-        (:mod:`albumup.targets.masking`).
+        """Mask the token and the secrets of addresses in ``text``, in any form that a server may
+        echo (:mod:`albumup.targets.masking`).
 
         Call this before cutting the text.
         """
-        return self._mask.sub("********", text) if self.token else text
+        return self._mask.sub(MASK, text) if self._mask is not None else text
 
     @cached_property
-    def _mask(self) -> re.Pattern[str]:
-        return mask_for(self.token or "", self.authorization(), self.settings.user or "")
+    def _mask(self) -> re.Pattern[str] | None:
+        return mask_of(self.settings, self.token or "", self.authorization())
 
     def own_words(self, answer: Answer) -> str:
         """The message of the server, or of a proxy in front of it, masked, on one line; "" if there

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from albumup.config.file import OPTIONS
 from albumup.config.settings import CommonSettings, FormSettings
+from albumup.config.shown_address import identity_of, shown_address
 from albumup.config.template import NAMES, Template
 from albumup.targets.answers import no_of, words_in
 from albumup.targets.base import Check, Form, Photo, Target, Verdict, VerdictKind
@@ -72,7 +73,8 @@ class FormTarget(Target):
         """A key made of the address and of the fields that say where a photo goes."""
         form = self._form
         own = {name: form.vars[name] for name in sorted(self._url.names & form.vars.keys())}
-        return json.dumps([form.url, own, self._placing(album), album if self._names_album else ""])
+        url = identity_of(form.url)
+        return json.dumps([url, own, self._placing(album), album if self._names_album else ""])
 
     def _placing(self, album: str) -> dict[str, str]:
         """The fields with one value for all photos that say where they go: by field name, or as the
@@ -256,10 +258,11 @@ class FormTarget(Target):
         if form.check is not None:
             url = self._check_url()
             sent = self.http().call("GET", url)
-            found = checked("check", url, sent)
+            found = checked("check", shown_address(url), sent)
         else:
             sent = self.http().call("OPTIONS", self._url.fill_url({**NAMES, **form.vars}))
             found = self._connected(sent)
+        found = replace(found, words=self.masked(found.words))
         if sent.answer is not None and sent.answer.status in (401, 403):
             found = replace(found, words=f"{found.words}; {where_token_is(self)}")
         if found.ok is False:
@@ -269,12 +272,12 @@ class FormTarget(Target):
     def _connected(self, sent: Sent) -> Check:
         """The check of an address that was asked without sending a photo."""
         if sent.answer is None:
-            return checked("address", self._form.url, sent)
+            return checked("address", shown_address(self._form.url), sent)
         answer = sent.answer
         where = answer.headers.get("location", "") if 300 <= answer.status < 400 else ""
-        to = f" to {self.masked(where)}; an upload follows no redirect" if where else ""
+        to = f" to {where}; an upload follows no redirect" if where else ""
         is_down = answer.status in DOWN
-        words = f"{self._form.url} answers {answer.status} {answer.reason}{to}"
+        words = f"{shown_address(self._form.url)} answers {answer.status} {answer.reason}{to}"
         return Check("address", False if is_down else None, words, is_down=is_down)
 
     def _unproven(self) -> Check:

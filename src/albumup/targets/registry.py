@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from albumup.config.file import Config, TargetTable, absolute, settings_of, shown
+from albumup.config.known_secrets import know
 from albumup.config.settings import CommonSettings
+from albumup.config.shown_address import MASK, secrets_in, shown_address
 from albumup.config.template import did_you_mean
 from albumup.config.token_source import read_token
 from albumup.errors import ConfigError
@@ -114,6 +116,8 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
     if is_the_same_but_for_addresses(text, present):
         return present  # it leads to the same server, also where its former address does not
     url = urls[0]
+    if MASK in url:
+        table, url = _with_secret(table, url, present), present.settings.url
     if kept["has_token"]:
         # The token stood in the config, or came from a command. The present token is for the
         # present server only.
@@ -123,6 +127,13 @@ def rebuild(text: str, present: Target, config: Config) -> Target | None:
             )
         table = replace(table, settings={**table.settings, "token": present.token})
     return _made(table, config)
+
+
+def _with_secret(table: TargetTable, shown: str, present: Target) -> TargetTable:
+    """The table with the present address, if it is ``shown`` like the one in the table."""
+    if shown_address(present.settings.url) != shown:
+        raise ConfigError(f"{shown}: the secret in it is not kept, so it cannot be asked")
+    return replace(table, settings={**table.settings, "url": present.settings.url})
 
 
 def addresses_of(table: TargetTable) -> list[str]:
@@ -152,6 +163,9 @@ def _made(table: TargetTable, config: Config) -> Target:
         settings = msgspec.structs.replace(
             settings, ca_file=absolute(settings.ca_file, config.folder)
         )
+    for url in (settings.url, *settings.also):
+        for secret in secrets_in(url):
+            know(secret)
     return kind(table.name, settings, read_token(settings, table.where, config.folder), table.where)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from albumup.helpers import Work
 from albumup.targets.addresses import Found
 from albumup.targets.base import Target, Unasked
@@ -79,7 +81,8 @@ class Asking:
     async def _ping(self, upstream: Upstream, http: Http) -> Health:
         world, target = self._run.world, upstream.target
         sent = await world.helpers.run(Work.ASK, target.ping, http, self.urls.get(target))
-        return health_of(sent, world.clock())
+        health = health_of(sent, world.clock())
+        return replace(health, words=target.masked(health.words))
 
     async def _find(self, upstream: Upstream, http: Http) -> Health:
         """Find the address that leads to the target's server, and use it from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from albumup.config.file import OPTIONS
+from albumup.config.shown_address import shown_address
 from albumup.journal.rows import Task
 from albumup.photos.file_names import command, quoted, text_of
 from albumup.retry import Finding
@@ -101,4 +102,4 @@ def _look_at(target: Target) -> str:
 
 def _called(target: Target) -> str:
     """The target's name and URL; the URL alone if that is its title."""
-    return target.title if target.title == target.settings.url else f"{target.name}: {target.at}"
+    return target.title if target.where == OPTIONS else f"{target.name}: {shown_address(target.at)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from albumup.config.shown_address import identity_of
 from albumup.journal import pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, CutOff, Task, TryCounts
@@ -90,7 +91,7 @@ class Outcomes:
         """Note, once, that the target at this address has accepted a photo."""
         if not upstream.is_journaled:
             upstream.is_journaled = True
-            journal.accepted(upstream.target.name, upstream.target.at)
+            journal.accepted(upstream.target.name, identity_of(upstream.target.at))
 
     def spooled(self, album: str, target: str, photos: int) -> None:
         """Tell that all photos of an album to be copied are on this disk and journaled."""

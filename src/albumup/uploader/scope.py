@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
+from albumup.config.shown_address import identity_of
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
 from albumup.journal import framing, pauses, runs
@@ -165,7 +166,8 @@ class Scope:
     def _new_upstream(self, journal: Journal, name: str, target: Target) -> Upstream:
         settings = target.settings
         rules = Rules(self._run.options.retries, target.can_ask, settings.resend, settings.settle)
-        proven = journal.accepted_urls().get(name) in target.addresses
+        addresses = {identity_of(url) for url in target.addresses}
+        proven = journal.accepted_urls().get(name) in addresses
         number = framing.define(journal, name, target.fingerprint, target.kept)
         breaker = self._breaker(journal, name, rules, proven=proven)
         upstream = Upstream(target, rules, breaker, definition=number)

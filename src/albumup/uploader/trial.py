@@ -55,7 +55,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
     photo = one.photo
     form, request = target.form(photo, photo.sent_as), request_of(photo, one.body, target)
     sent = send_alone(target, one)
-    lines = [f"{request.method} {request.url}"]
+    lines = [f"{request.method} {target.masked(request.url)}"]
     lines += [f"{key}: {target.masked(value)}" for key, value in request.headers]
     lines += [f"[field] {key} = {target.masked(value)}" for key, value in form.fields]
     lines += [
@@ -77,7 +77,7 @@ def run_trial(target: Target, path: bytes) -> Trial:
             f"{key}: {value}" for key, value in sent.answer.headers.items() if key != "set-cookie"
         ]
         answer += ["", *text[:2000].splitlines()]
-        answer = [target.masked(line) for line in answer]  # a server may echo the token
+        answer = [target.masked(line) for line in answer]  # a server may echo secrets
     words = f"{finding.outcome.replace('_', ' ')}" + (
         f": {finding.reason}" if finding.reason else ""
     )

@@ -386,9 +386,7 @@ def _doubted(finding: Finding) -> Finding:
 
 
 def _without_token(upstream: Upstream, finding: Finding) -> Finding:
-    """Mask the token, which a server may echo and the journal must not hold."""
-    if not upstream.target.token:
-        return finding
+    """Mask secrets, which a server may echo and the journal must not hold."""
     masked = upstream.target.masked
     return replace(
         finding,
