@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
+from albumup import processes
 from albumup.config import file as config
 from albumup.config import token_source
 from albumup.config.checks import is_secret_name
@@ -311,6 +312,18 @@ def test_a_token_in_the_file_needs_a_private_file(write: Write) -> None:
             lambda: load(None), "config.toml: targets.club.token: others can read the file"
         )
         assert error.hint == f"chmod 600 {path}"
+
+
+def test_the_variables_that_targets_name_are_kept_from_commands(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_withheld", set())
+    monkeypatch.setenv("CLUB_TOKEN", SECRET)
+    monkeypatch.setenv("OTHER", "stays")
+    write(CLUB + 'token_env = "CLUB_TOKEN"\n')
+    load(None)
+    found = processes.environment()
+    assert ("CLUB_TOKEN" in found, found["OTHER"]) == (False, "stays")
 
 
 # --- a target's settings

@@ -1,8 +1,21 @@
-"""Whether another process is there."""
+"""Other processes: whether one is there, and the environment of those that are started."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+
+_withheld: set[str] = set()
+
+
+def withhold(names: Iterable[str]) -> None:
+    """Keep these variables, which hold tokens, from the commands that this process starts."""
+    _withheld.update(names)
+
+
+def environment() -> dict[str, str]:
+    """The environment for commands. It has none of the variables that are withheld."""
+    return {name: text for name, text in os.environ.items() if name not in _withheld}
 
 
 def is_alive(pid: int) -> bool:

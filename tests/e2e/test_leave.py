@@ -7,6 +7,8 @@ import signal
 import pytest
 from servers import FormServer, answer
 
+from albumup import processes
+
 from .conftest import Home, until
 
 WORDS = "on a hotspot"
@@ -72,3 +74,34 @@ def test_a_command_that_is_missing_is_named(home: Home, server: FormServer) -> N
     assert push.returncode == 143
     why = "/nowhere/may-run cannot be run: No such file or directory"
     assert f"club: waits: may_run does not answer: {why}" in err
+
+
+def test_commands_do_not_get_the_variables_with_tokens(
+    home: Home, server: FormServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_withheld", set())
+    names = ("CLUB_TOKEN", "SHED_TOKEN", "OTHER_TOKEN")
+    tokens = {name: f"not-a-real-{name}" for name in names} | {"KEPT": "kept"}
+    for name, command in {"may": "env", "done": "env", "token": "env; echo fake"}.items():
+        script = home.folder / name
+        script.write_text(f"#!/bin/sh\n{{ {command}; }} | tee {script}.env | tail -n 1\n")
+        script.chmod(0o755)
+    # One target is of the config, one of another album's --url.
+    home.config(f'[targets.shed]\nkind = "form"\nurl = "{server.url}"\ntoken_env = "SHED_TOKEN"\n')
+    home.run("push", home.photos(1, "a"), "--url", f"{server.url}/a", "--token-env", "OTHER_TOKEN",
+             **tokens)  # fmt: skip
+    home.form(
+        server,
+        f'may_run = ["{home.folder}/may"]\non_done = ["{home.folder}/done"]\n'
+        f'token_command = ["{home.folder}/token"]\n'
+        f'[targets.shed]\nkind = "form"\nurl = "{server.url}"\ntoken_env = "SHED_TOKEN"\n',
+    )
+    done = home.run("push", home.photos(1, "b", first=2), "--target", "club", **tokens)
+    assert done.returncode == 0, done.stderr
+    for name in ("may", "done"):
+        lines = (home.folder / f"{name}.env").read_text().splitlines()
+        assert "KEPT=kept" in lines
+        told = [line for line in lines if "not-a-real" in line]
+        assert told == ["CLUB_TOKEN=not-a-real-CLUB_TOKEN"], "no target names that one"
+    asked = (home.folder / "token.env").read_text()
+    assert all(f"{name}=not-a-real" in asked for name in names), "it may need them"

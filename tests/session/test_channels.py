@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from albumup import processes
 from albumup.cli.late import line_of
 from albumup.config.file import Config, TargetTable
 from albumup.config.unattended import DESKTOP, Unattended
@@ -22,7 +23,6 @@ from albumup.session.channels import (
     Means,
     as_json,
     desktop_command,
-    environment,
     hand_over,
 )
 from albumup.session.late import Late
@@ -132,7 +132,9 @@ def tell(tmp_path: Path) -> Path:
 def test_a_command_gets_json_and_variables(tell: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME_TOKEN", "fake-token-1")
     monkeypatch.setenv("HOME_PLACE", "here")
-    means = Means(environment(os.environ, {"HOME_TOKEN"}))
+    monkeypatch.setattr(processes, "_withheld", set())
+    processes.withhold({"HOME_TOKEN"})
+    means = Means(processes.environment())
     handed = hand_over(Unattended(on_done=(str(tell),)), WANTING, means)
     assert handed == Handed(is_taken=True)
     assert json.loads((tell.parent / "given").read_bytes()) == as_json(WANTING)

@@ -21,6 +21,7 @@ from albumup.config.template import parse_size as parse_size
 from albumup.config.unattended import KEYS, Unattended, duration, is_secret, of_target, secret_keys
 from albumup.errors import ConfigError
 from albumup.photos.file_names import quoted
+from albumup.processes import withhold
 
 if TYPE_CHECKING:
     from albumup.config.settings import CommonSettings
@@ -148,6 +149,8 @@ def load(path: str | None, *, may_be_missing: bool = False) -> Config:
     targets = {
         name: _target(name, value, where) for name, value in _table(table, "targets", where).items()
     }
+    named = [one.settings.get("token_env") for one in targets.values()]
+    withhold(name for name in named if isinstance(name, str))
     if mode & 0o077 and (places := _secrets(_table(table, "defaults", where), targets, where)):
         words = f"{places[0]}: others can read the file that holds it"
         raise ConfigError(words, closed_again(file))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,11 +67,6 @@ def _handed(settings: Unattended, notice: Notice, means: Means) -> Iterator[Hand
         yield _by_command(settings.on_done, notice, means)
     if settings.notify:
         yield _by_apprise(settings.notify, notice, means)
-
-
-def environment(variables: Mapping[str, str], tokens: Collection[str]) -> dict[str, str]:
-    """The environment for commands, without the variables in ``tokens``."""
-    return {name: text for name, text in variables.items() if name not in tokens}
 
 
 def as_json(notice: Notice) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -23,10 +23,10 @@ from albumup.hooks import LIMIT_SECONDS
 from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.journal.notices import Notice
+from albumup.processes import environment, withhold
 from albumup.session.channels import (
     Handed,
     Means,
-    environment,
     hand_over,
     is_wanted,
 )
@@ -99,7 +99,6 @@ class Notifying:
         """The ids of all notices that were given to the hands."""
         self._waiting: set[int] = set()
         """The ids of notices that have not come back."""
-        self._env: Mapping[str, str] = {}
         self._said: Collection[int] = ()
         """The albums whose standing this command has told."""
         self._is_last = self._is_cut = False
@@ -173,9 +172,8 @@ class Notifying:
         wanted = [one for one in new if self._is_wanted(one)]
         kept = {one.id for one in wanted}
         notices.handed_over(journal, [one.id for one in new if one.id not in kept])
-        if wanted and not self._env:
-            tokens = token_names(self._config(), runs.target_definitions(journal).values())
-            self._env = environment(os.environ, tokens)
+        if wanted:
+            withhold(token_names(self._config(), runs.target_definitions(journal).values()))
         return wanted
 
     def _is_wanted(self, notice: Notice) -> bool:
@@ -225,7 +223,7 @@ class Notifying:
     def _hand_over(self, notice: Notice) -> Handed | None:
         if self._is_last:
             return None
-        means = Means(self._env, LIMIT_SECONDS, lambda: self._is_cut)
+        means = Means(environment(), LIMIT_SECONDS, lambda: self._is_cut)
         try:
             handed = hand_over(self._config().unattended(notice.target), notice, means)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the uploads

@@ -18,12 +18,12 @@ from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.rows import Album
-from albumup.processes import is_alive
+from albumup.processes import is_alive, withhold
 from albumup.session.aside import aside
 from albumup.session.changing import Change, ask, ignored, wait_until_seen
 from albumup.session.following import Follower
 from albumup.session.live import Live
-from albumup.session.notifying import Notifying
+from albumup.session.notifying import Notifying, token_names
 from albumup.session.pinging import Pinging, ping_urls, pings
 from albumup.session.signals import GRACE, Handlers
 from albumup.session.telling import (
@@ -318,6 +318,7 @@ class Session:
         if name in self._built:  # built again, because of a push after an edit of the config
             self.configs.read_config_again()
         kept, known = runs.target_definitions(self.journal), runs.servers(self.journal)
+        withhold(token_names(self.configs.config, kept.values()))
         target = build(name, self.configs.config, kept, known)
         self._built.add(name)
         self.audience.name_target(name, target.title)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from albumup.hooks import run_hook
+from albumup.processes import environment
 from albumup.uploader.upstream import SAYS_NO
 
 LIMIT_SECONDS = 10.0
@@ -17,7 +17,7 @@ def ask(command: Sequence[str], gives_up: Callable[[], bool]) -> str:
 
     After ``LIMIT_SECONDS``, or when ``gives_up()`` is true, the command's process group is killed.
     """
-    end = run_hook(command, b"", os.environ, limit=LIMIT_SECONDS, gives_up=gives_up)
+    end = run_hook(command, b"", environment(), limit=LIMIT_SECONDS, gives_up=gives_up)
     if not end.fault:
         return ""
     if not end.fault.startswith("exit "):

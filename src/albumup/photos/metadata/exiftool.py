@@ -30,6 +30,7 @@ from albumup.photos.metadata.values import (
     first,
     moment,
 )
+from albumup.processes import environment
 
 SECONDS = 10.0
 """How long exiftool may take for one file, including its start."""
@@ -90,6 +91,7 @@ def _version(found: str) -> tuple[int, ...]:
         answer = subprocess.run(
             [found, "-config", "", "-ver"],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, start_new_session=True,
+            env=environment(),
         )  # fmt: skip
         return tuple(int(part) for part in answer.stdout.decode("ascii").strip().split("."))
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -185,7 +187,7 @@ class _Process:
                  "-stay_open", "True", "-@", "-", "-common_args", *_ARGUMENTS],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=watched,
                 bufsize=0, start_new_session=True,
-                env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
+                env={**environment(), "TZ": "UTC", "LC_ALL": "C"},
             )  # fmt: skip
         except BaseException:
             os.close(self._lifeline)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 
 from msgspec import Struct
 
 from albumup.errors import LocalError
+from albumup.processes import environment
 
 _LIMIT = 60.0
 """The most seconds that such a program may take."""
@@ -23,10 +23,10 @@ class Ran(Struct, frozen=True):
 
 def run(*words: str, stdin: bytes = b"") -> Ran:
     """Run a program, in English. Raises LocalError if there is none, or it does not end."""
-    environment = {**os.environ, "LC_ALL": "C"}
+    variables = {**environment(), "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            words, input=stdin, capture_output=True, env=environment, timeout=_LIMIT
+            words, input=stdin, capture_output=True, env=variables, timeout=_LIMIT
         )
     except subprocess.TimeoutExpired:
         raise LocalError(f"{words[0]} has not ended within {_LIMIT:g} s") from None
