@@ -91,6 +91,34 @@ def test_an_album_with_something_unsent_is_not_settled(home: Home, server: FormS
     assert "waiting" in home.run("status").stdout
 
 
+def test_what_runs_or_needs_something_stands_at_the_end(home: Home, server: FormServer) -> None:
+    home.form(server)
+    for name in ("m", "c", "k", "b"):
+        assert (
+            home.run("push", home.photos(1, name, first=ord(name)), "--album", name).returncode == 0
+        )
+    (home.folder / "a").mkdir()
+    (home.folder / "a" / "gone.jpg").symlink_to("/nowhere.jpg")
+    assert home.run("push", "a", "--follow-symlinks").returncode == 3
+    server.may_answer.clear()
+    pushing = home.start("push", home.photos(1, "e"))
+    until(lambda: server.in_flight)
+    names = [line.split()[0] for line in home.run("status").stdout.splitlines()[1:]]
+    assert names == ["m", "c", "k", "b", "a", "e"]
+    assert [one["album"] for one in home.status()["albums"]] == sorted(names)
+
+    # On a terminal that is too low for all of them, albumup alone counts what is well.
+    shown = home.on_terminal("status", rows=12)[1]  # also notices, once
+    assert {"m", "c", "k", "b", "a", "e"} < {line.split()[0] for line in shown}
+    code, said = home.on_terminal(rows=12)
+    assert code == 0
+    assert said[0] == "3 more albums are settled, all photos there: albumup status"
+    assert [line.split()[0] for line in said[1:5]] == ["ALBUM", "b", "a", "e"]
+    assert said[-1].startswith(f"Process {pushing.pid} is uploading. Next: albumup watch")
+    server.may_answer.set()
+    assert finish(pushing).returncode == 0
+
+
 def test_status_says_why_albums_wait_until_something_newer_is_known(
     home: Home, server: FormServer
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from albumup.cli.app import App
 from albumup.cli.due import next_round
 from albumup.cli.escaping import escape
 from albumup.cli.figures import ago, size, span
-from albumup.cli.layout import sentence
+from albumup.cli.layout import sentence, size_of
 from albumup.cli.screen import put_json, put_table
 from albumup.cli.words import shown_name
 from albumup.errors import ConfigError
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from albumup.cli.left import Why
     from albumup.session.snapshot import Snapshot
 
+_AROUND = 9
+"""The rows of a terminal that are for what stands around the table: facts, and what to type."""
+
 
 class Standing(NamedTuple):
     """The albums that were shown, and the run that is on."""
@@ -57,9 +61,17 @@ def run(app: App, albums: tuple[str, ...], target: str | None, as_json: bool) ->
 
 
 def show(
-    app: App, albums: Sequence[str] = (), target: str | None = None, *, as_json: bool = False
+    app: App,
+    albums: Sequence[str] = (),
+    target: str | None = None,
+    *,
+    as_json: bool = False,
+    fits: bool = False,
 ) -> Standing:
-    """Print the albums' standing on stdout, and further facts about them on stderr."""
+    """Print the albums' standing on stdout, and further facts about them on stderr.
+
+    ``fits``: if the table is higher than the terminal, albums that are well are only counted.
+    """
     with local_faults(app.journal):
         is_held = is_locked(paths_of(app.journal)["lock"])
         connection = app.reader()
@@ -70,13 +82,18 @@ def show(
         run = running(connection) if is_held else None
         wanted = set(chosen([_place(one) for one in known], albums, target))
         found = [one for one in known if _place(one) in wanted]
+        if not as_json:  # people read the end first
+            found.sort(key=lambda one: (_urgency(one, run), one.changed))
         is_left = not is_held and any(one.is_unfinished for one in found)
         why = _why_left(app, connection, found, sick) if is_left else None
     standing = Standing(found, run, _snapshot(app, run), why)
     if as_json:
         _put_json(app, standing)
     elif found:
-        _put_table(found, run)
+        done = _beyond_room(found, run) if fits else 0
+        if done:
+            app.screen.say(f"{done} more albums are settled, all photos there: albumup status")
+        _put_table(found[done:], run)
         _say_running(app, standing.now)
         _say_sick(app, standing, sick)
         for line in why.lines if why is not None else ():
@@ -156,7 +173,7 @@ def _put_json(app: App, standing: Standing) -> None:
 
 def alone(app: App) -> int:
     """Print the screen of ``albumup`` alone: where things stand, and what to type next."""
-    found, run, _, why = show(app)
+    found, run, _, why = show(app, fits=True)
     if run is not None:
         app.screen.say(f"Process {run.pid} is uploading. Next: albumup watch")
     elif found or not is_locked(paths_of(app.journal)["lock"]):  # else the journal was moved
@@ -169,7 +186,7 @@ def _next(app: App, found: list[Summary]) -> str:
     """The one command that makes sense now."""
     if any(one.is_unfinished for one in found):
         return "albumup resume"
-    failing = next((one for one in found if one.wanting), None)
+    failing = next((one for one in reversed(found) if one.wanting), None)
     if failing is None:
         return "albumup push FOLDER"
     album, target = _place(failing)
@@ -225,6 +242,25 @@ def _say_rounds(
         name = shown_name(album)
         title = name if names.count(album) == 1 else f"{name} ({one.address or target})"
         app.screen.say(f"{title}: {next_round(rounds[album, target], most, time.time())}")
+
+
+def _urgency(one: Summary, run: Running | None) -> int:
+    """The place of an album in the table: what runs or needs something comes last."""
+    if not one.is_unfinished:
+        return 1 if one.wanting or one.is_refused else 0
+    if one.album.held:
+        return 2
+    return 4 if run is not None and one.album.id in run.scope else 3
+
+
+def _beyond_room(found: Sequence[Summary], run: Running | None) -> int:
+    """The number of albums that are well, come first, and have no room on the terminal."""
+    size = size_of(sys.stdout)
+    if size is None:
+        return 0
+    well = sum(_urgency(one, run) == 0 for one in found)
+    beyond = len(found) + _AROUND - size[1]
+    return min(well, beyond) if beyond > 1 else 0
 
 
 def _put_table(found: list[Summary], run: Running | None) -> None:
