@@ -13,8 +13,12 @@ from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
 from albumup.session import waiting
+from albumup.session.live import Live
 from albumup.session.others import Others
 from albumup.session.waiting import wait
+from albumup.uploader.engine_thread import Shown
+from albumup.uploader.events import Progress
+from albumup.uploader.options import RunEnd
 
 from .conftest import MakeAlbum
 
@@ -96,6 +100,25 @@ def test_a_run_that_ends_before_gives_its_code(
     clock.now += 60.0 if code == 1 else 0.0
     others.look()
     assert others.code([trip]) == code
+
+
+def test_an_end_that_the_journal_had_no_room_for_is_known_from_the_snapshot(
+    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: Clock
+) -> None:
+    trip, later = album("trip", pending=2), album("later", pending=1)
+    run_id = begin(journal, lock, trip)
+    others.look()
+    live = Live(journal.path + ".live", clock=clock, now=clock)
+    nothing = Progress(0, 0, 0, 0, True, 0, 0, (), ())
+    for number in (run_id + 1, run_id):
+        lock.release()
+        others.look()
+        clock.now += 60.0
+        assert others.code([trip]) == 75  # it was killed, as far as can be told
+        shown = Shown(nothing, [], number, {}, True, None)
+        live.end(shown, RunEnd(1, number, {}, {}, {}, LocalError("the disk is full"), 1.0))
+    assert others.code([trip]) == 1
+    assert others.code([later]) == 75
 
 
 @pytest.mark.parametrize(("code", "unbuilt"), [(None, ()), (1, ()), (4, ("home",))])

@@ -87,9 +87,19 @@ class Others:
     def _code_of_last(self, unfinished: Sequence[int]) -> int:
         """The exit code for albums that the last run did not settle."""
         last = self.last
-        if last is not None and last.exit and set(unfinished) & set(self.scope()):
-            return last.exit
+        if last is not None and set(unfinished) & set(self.scope()):
+            code = last.exit if last.exit is not None else self._code_shown(last)
+            return code or self._code_of_left(unfinished)
         return self._code_of_left(unfinished)
+
+    def _code_shown(self, last: Run) -> int | None:
+        """The exit code in the run's last snapshot: the journal lacks it if its disk was full."""
+        from albumup.session.snapshot import Reader
+
+        found = Reader(paths_of(self._journal.path)["live"]).look()
+        if found is None or found.run_id != last.id or found.ended is None:
+            return None
+        return found.ended.exit_code
 
     def _code_of_left(self, unfinished: Sequence[int]) -> int:
         """The exit code for albums that nobody sends: they were stopped, or never begun."""

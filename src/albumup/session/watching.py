@@ -106,8 +106,6 @@ class Watch:
         if others.unfinished(ids) or (is_idle and not self._album_ids):
             self._say_why(snapshot)
         ended = snapshot.ended if snapshot is not None and others.run is None else None
-        if ended is not None and last is not None and last.exit is None and self._album_ids:
-            code = ended.exit_code  # the journal lacks the code if the disk was full
         seen = Watched(ids, code, self._run_id, before, ended, not self._album_ids)
         found = self._audience.watched(seen)
         note_told(self._journal, self._audience.told(lambda: bool(self._leaving.code)))
