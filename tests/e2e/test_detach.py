@@ -20,7 +20,7 @@ from albumup.cli.background import SettledAlbums
 from albumup.journal.lock import FileLock
 from albumup.journal.opening import paths_of
 
-from .conftest import PATIENCE, Home, finish, until
+from .conftest import PATIENCE, Home, finish, jpeg, until
 
 HANDED_OVER = re.compile(r"(\d+ photos?) queued; process (\d+) is uploading, and has them too; ")
 
@@ -398,19 +398,22 @@ def test_a_log_that_cannot_be_written_is_said_and_costs_nothing_else(
     assert set(home.states().values()) == {"uploaded"}
 
 
-def test_what_settles_while_others_go_on_is_logged(home: Home, server: FormServer) -> None:
+@pytest.mark.parametrize("verb", ["sent", "copied"])
+def test_what_settles_while_others_go_on_is_logged(
+    home: Home, server: FormServer, verb: str
+) -> None:
     home.form(server)
     server.answer = lambda _: answer(401, {})
     for name in ("trip", "more"):
         assert home.run("push", home.photos(2, name)).returncode == 4
     now = 0.0
-    settling = SettledAlbums(str(home.journal), lambda: now)
+    settling = SettledAlbums(str(home.journal), lambda *_: verb, lambda: now)
     assert settling.lines() == []
     server.answer = lambda one: answer(413 if one.filename == "IMG_2.JPG" else 200, {})
     assert home.run("resume", "trip").returncode == 3
     assert settling.lines() == []  # not so often
     now = 5.0
-    assert settling.lines() == ["trip: settled, 1 of 2 sent, 1 not"]
+    assert settling.lines() == [f"trip: settled, 1 of 2 {verb}, 1 not"]
     now = 10.0
     assert settling.lines() == []
 
@@ -448,3 +451,16 @@ def test_what_is_meant_for_albumup_itself_does_nothing_by_hand(home: Home) -> No
     done = home.run("resume", "--in-background", "77")
     assert done.returncode == 2
     assert "--detach" in done.stderr
+
+
+def test_what_goes_to_the_inbox_is_copied_in_all_words(home: Home) -> None:
+    """Also cron's, the log's, and those of a push that is only tried."""
+    (home.photos(2) / "IMG_3.JPG").symlink_to(home.folder / "later.jpg")
+    done = home.run("push", "trip", "--follow-symlinks", "--detach")
+    assert gone(pid_in(done.stderr), home) == 3
+    assert "trip: 2 of 2 copied" in log_of(home)
+    assert (
+        "The album has 3 photos, by the journal: 2 copied" in home.run("push", "trip", "-n").stderr
+    )
+    (home.folder / "later.jpg").write_bytes(jpeg(3))
+    assert "trip: 1 copied" in home.run("retry-failed").stderr

@@ -7,8 +7,9 @@ import sqlite3
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from signal import Signals
 
 from albumup import __version__
@@ -21,7 +22,7 @@ from albumup.cli.log_stream import LogStream
 from albumup.cli.pace import pace
 from albumup.cli.sending import options_of
 from albumup.cli.telling import Teller, lines_of
-from albumup.cli.titles import title_of
+from albumup.cli.titles import title_of, verb_of
 from albumup.cli.typed import ResumeOptions
 from albumup.cli.words import shown_name
 from albumup.errors import AlbumupError, UsageError
@@ -101,8 +102,14 @@ class SettledAlbums:
     It has its own connection to the journal, because the run's connection belongs to the run.
     """
 
-    def __init__(self, journal: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._journal, self._clock = journal, clock
+    def __init__(
+        self,
+        journal: str,
+        verb_of: Callable[[sqlite3.Connection, Album], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``verb_of``: "sent", or "copied"."""
+        self._journal, self._verb_of, self._clock = journal, verb_of, clock
         self._unfinished: set[int] = set()
         self._looked = -math.inf
 
@@ -112,21 +119,21 @@ class SettledAlbums:
             return []
         self._looked = self._clock()
         try:
-            found = self._look()
+            connection = open_reader(self._journal)
+            if connection is None:
+                return []
+            with closing(connection):
+                return list(self._settled(connection))
         except (AlbumupError, sqlite3.Error):
             return []  # the run itself reports the error
-        settled = [one for one in found if one.album.id in self._unfinished - _unfinished(found)]
-        self._unfinished = _unfinished(found)
-        return [
-            f"{shown_name(one.album.name)}: settled, {sums.of_standing(one)}" for one in settled
-        ]
 
-    def _look(self) -> list[Summary]:
-        connection = open_reader(self._journal)
-        if connection is None:
-            return []
-        with closing(connection):
-            return summaries(connection)
+    def _settled(self, connection: sqlite3.Connection) -> Iterator[str]:
+        found = summaries(connection)
+        before, self._unfinished = self._unfinished, _unfinished(found)
+        for one in found:
+            if one.album.id in before - self._unfinished:
+                words = sums.of_standing(one, self._verb_of(connection, one.album))
+                yield f"{shown_name(one.album.name)}: settled, {words}"
 
 
 def _unfinished(found: Iterable[Summary]) -> set[int]:
@@ -138,10 +145,10 @@ class LogTeller(Teller):
 
     def __init__(self, conclusion: Conclusion, log: Log, parent: ParentLine) -> None:
         super().__init__(conclusion)
-        self._log, self._parent = log, parent
+        self._log, self._parent, app = log, parent, conclusion.app
         self._is_copying = False
         """The parent waits until the photos are copied."""
-        self._settled = SettledAlbums(conclusion.app.journal)
+        self._settled = SettledAlbums(app.journal, partial(verb_of, configs=app))
 
     def begin(self, standing: Standing) -> None:
         super().begin(standing)

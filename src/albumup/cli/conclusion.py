@@ -12,7 +12,7 @@ from albumup.cli.layout import sentence
 from albumup.cli.left import why_left
 from albumup.cli.names import Names
 from albumup.config.file import shown
-from albumup.errors import AlbumupError, ConfigError, worst
+from albumup.errors import AlbumupError, worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import is_locked
@@ -283,21 +283,15 @@ class Conclusion:
         before, before_bytes = end.before[album.id]
         before = self.before.get(album.id, before)
         if self.is_cron:
-            return cron.cron_summary(journal, RunSummary(now, before), self.rounds)
+            return cron.cron_summary(
+                journal, RunSummary(now, before), self.rounds, self._verb(now.album)
+            )
         found = run_summary_of(journal, now, end.run_id, before, before_bytes, self.newest)
         ending = endings.of_run(journal, found, end, self.names, verb=self._verb(album))
         return self._with_rounds(ending, album)
 
     def _verb(self, album: Album) -> str:
-        """The word for what happens to an album's photos: "copied" into the inbox, or "sent"."""
-        is_configured = self._is_configured(album.target)
-        return "copied" if titles.local_folder(self.journal, album, is_configured) else "sent"
-
-    def _is_configured(self, target: str) -> bool:
-        try:
-            return target in self.app.config.targets
-        except ConfigError:  # a command that only watches needs no config
-            return True
+        return titles.verb_of(self.journal.connection, album, self.app)
 
     def _settled(self, now: Summary) -> Ending:
         how = self.journal, now, self.app.journal, self.names

@@ -22,11 +22,11 @@ from albumup.session.reasons import grouped
 from albumup.uploader.commands import album_command
 
 
-def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
-    """The closing words of retry-failed for an album with news."""
+def cron_summary(journal: Journal, found: RunSummary, rounds: int, verb: str = "sent") -> Ending:
+    """The closing words of retry-failed for an album with news. ``verb``: "sent" or "copied"."""
     now = found.now
     had = rounds_of.most(journal, now.album.id) if now.count(*RETRIED) else 0
-    line = f"{title_of(journal, now.album)}: {cron_words(found, had, rounds)}"
+    line = f"{title_of(journal, now.album)}: {cron_words(found, had, rounds, verb)}"
     commands = commands_for(journal, now)
     if had >= rounds and (failed := now.count(*RETRIED)):
         stays = "It stays failed until: " if failed == 1 else "They stay failed until: "
@@ -37,10 +37,11 @@ def cron_summary(journal: Journal, found: RunSummary, rounds: int) -> Ending:
     return Ending(now.album.id, line, not (now.wanting or now.is_unfinished), groups, (), commands)
 
 
-def cron_words(found: RunSummary, had: int, rounds: int) -> str:
+def cron_words(found: RunSummary, had: int, rounds: int, verb: str = "sent") -> str:
     """The standing of an album after a round.
 
-    ``had``: the most rounds that a failed photo has had; ``rounds``: the most that it gets.
+    ``had``: the most rounds that a failed photo has had; ``rounds``: the most that it gets;
+    ``verb``: "sent" or "copied".
     """
     now = found.now
     failed, doubts = now.count(*RETRIED), now.count(State.IN_DOUBT) - now.asked
@@ -51,7 +52,7 @@ def cron_words(found: RunSummary, had: int, rounds: int) -> str:
     counts = {
         "rejected": now.count(State.REJECTED),
         "in doubt": doubts,
-        "sent": now.there - found.before,
+        verb: now.there - found.before,
         "waiting": now.unsent,
     }
     parts += [f"{count} {words}" for words, count in counts.items() if count]

@@ -84,9 +84,10 @@ def _say_photos(app: App, intake: Intake, already: Already | None, *, as_json: b
 
 def _say_album(app: App, intake: Intake, known: Sequence[Summary]) -> None:
     survey, name = intake.survey, shown_name(intake.album)
+    verb = "copied" if intake.where.target is None else "sent"
     would = f"{photos(survey.queued)} would be queued ({size(survey.size)})"
     app.screen.say(f"{name}: {would}, {_where(intake.where, intake.album)}")
-    app.screen.say(_of_album(known[0]) if known else "It would be a new album.")
+    app.screen.say(_of_album(known[0], verb) if known else "It would be a new album.")
 
 
 def _say_left_out(app: App, intake: Intake) -> None:
@@ -119,11 +120,11 @@ def _known(reader: sqlite3.Connection | None, intake: Intake) -> list[Summary]:
     return [one for one in sums if (one.album.name, one.album.target) == place]
 
 
-def _of_album(found: Summary) -> str:
+def _of_album(found: Summary, verb: str) -> str:
     """An album as the journal has it: "The album has 12 photos: 10 sent, 1 waiting, 1 failed"."""
     rest = (State.FAILED, State.REJECTED, State.MISSING, State.IN_DOUBT, State.CANCELLED)
     parts = {
-        "sent": found.there,
+        verb: found.there,
         "waiting": found.count(*GOING),
         **{state.replace("_", " "): found.count(state) for state in rest},
     }

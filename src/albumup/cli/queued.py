@@ -45,7 +45,7 @@ def say_queued(
     ``target``: None for the inbox. ``detaches``: ``--detach`` counts them in its own last line.
     """
     name = words.shown_name(album.name)
-    local = titles.local_folder(journal, album, album.target in app.config.targets)
+    local = titles.local_folder(journal.connection, album, album.target in app.config.targets)
     address = target.address if target else album.target
     where = "" if local else f" for {escape(address)}"
     if survey.queued and (local or not detaches):

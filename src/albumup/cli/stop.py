@@ -14,7 +14,6 @@ from albumup.cli.figures import counted, size, span
 from albumup.cli.layout import shortened
 from albumup.cli.names import WIDEST, telling
 from albumup.config.file import shown
-from albumup.errors import ConfigError
 from albumup.photos.file_names import command, quoted
 from albumup.session.signals import Handlers
 from albumup.session.stopping import Fate, Finishing, Leaving, Left, Stopping, Unheard
@@ -104,7 +103,7 @@ def _lines(app: App, journal: Journal, said: Sequence[Stopped], stops: Stops) ->
 
 def _album_line(app: App, journal: Journal, one: Stopped) -> str:
     album, found = one.found.now.album, one.found
-    verb = "copied" if _is_local(app, journal, one) else "sent"
+    verb = titles.verb_of(journal.connection, album, app)
     resume = resume_command(journal, album)
     match one.fate:
         case Fate.STOPPED:
@@ -117,12 +116,3 @@ def _album_line(app: App, journal: Journal, one: Stopped) -> str:
         case _:
             line = sums.of_finished_album(found, verb)
     return f"{titles.title_of(journal, album)}: {line}"
-
-
-def _is_local(app: App, journal: Journal, one: Stopped) -> bool:
-    album = one.found.now.album
-    try:
-        is_configured = album.target in app.config.targets
-    except ConfigError:  # commands that send report the bad config
-        is_configured = True
-    return bool(titles.local_folder(journal, album, is_configured))
