@@ -117,6 +117,32 @@ def test_two_at_once_leave_one_uploader_and_both_say_so(home: Home, server: Form
 
 
 @pytest.mark.process
+def test_it_goes_on_when_the_uploader_that_has_its_photos_is_interrupted(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    home.photos(2)
+    home.photos(2, "more", first=11)
+    server.may_answer.clear()
+    first = home.start("push", "trip", "-j1")
+    until(lambda: server.in_flight)
+    done = home.run("push", "more", "--detach")
+    assert done.returncode == 0
+    assert HANDED_OVER.search(done.stderr)[2] == str(first.pid)  # type: ignore[index]
+    heir = re.search(r"ends early, these photos go on there \(pid (\d+)\)", done.stderr)
+    assert heir, done.stderr
+    first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGTERM)  # as a second Ctrl-C, which might come before the first
+    assert finish(first).returncode == 130
+    server.may_answer.set()
+    assert gone(int(heir[1]), home) == 0
+    assert dict(home.sql("select name, held from album")) == {"trip": 1, "more": 0}
+    states = home.states()
+    assert {states["IMG_11.JPG"], states["IMG_12.JPG"]} == {"uploaded"}
+    assert f"Process {first.pid} has ended; this process goes on." in log_of(home)
+
+
+@pytest.mark.process
 def test_a_kill_or_a_shutdown_is_no_hold_and_resume_goes_on(home: Home, server: FormServer) -> None:
     home.form(server)
     home.photos(3)

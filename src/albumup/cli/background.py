@@ -182,7 +182,8 @@ class LogTeller(Teller):
         if not isinstance(word, HandedOver):
             super().say(word)
             return
-        self._parent.tell(Handed(word.pid, pace(word.changed or {}), tuple(word.ignored)))
+        how = pace(word.changed or {}), tuple(word.ignored), word.inherits
+        self._parent.tell(Handed(word.pid, *how))
         for line in lines_of(word):
             self._screen.say(line)
 

@@ -133,12 +133,21 @@ def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterato
         if found.changed:
             yield f"It goes on with {found.changed}."
         yield from words.ignored(found.ignored)
-        if runs.is_at_a_terminal(conclusion.journal):
-            yield "It was begun at a terminal, and ends with it; then: albumup resume --detach"
+        if found.heir:
+            yield (
+                "It is not in the background. If it ends early, these photos go on there"
+                f" (pid {found.heir})."
+            )
+            yield from _what_ends(conclusion, found.heir, names[0])
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
-    machine = look(this_user())
-    yield from staying.lines(machine, pid, names[0], is_scheduled=goes_on(app.journal))
+    yield from _what_ends(conclusion, pid, names[0])
+
+
+def _what_ends(conclusion: Conclusion, pid: int, album: str) -> Iterator[str]:
+    """Lines about what ends the process in the background, or delays it."""
+    is_scheduled = goes_on(conclusion.app.journal)
+    yield from staying.lines(look(this_user()), pid, album, is_scheduled=is_scheduled)
 
 
 def _uncopied(found: Uploading) -> Iterator[str]:

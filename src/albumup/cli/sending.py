@@ -66,6 +66,7 @@ def options_of(
         typed=tuple(name for name in shown if typed[name] is not None),
         may_run=lambda name: app.config.unattended(name).may_run,
         is_watched=app.screen.is_terminal,
+        is_detached=in_background,
     )
 
 

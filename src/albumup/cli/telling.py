@@ -21,6 +21,7 @@ from albumup.session.telling import (
     Following,
     HandedOver,
     Hanging,
+    Inherited,
     JournalGone,
     Left,
     Nobody,
@@ -157,10 +158,13 @@ def send(
 def lines_of(word: Word) -> Sequence[str]:
     """A message of a session in words."""
     match word:
-        case HandedOver(pid, changed, ignored):
+        case HandedOver(pid, changed, ignored, inherits):
             has_them = f"Process {pid} is uploading, and has these photos too: albumup watch"
             taken_over = lines_of(TakenOver(pid, changed)) if changed else []
-            return [has_them, *taken_over, *words.ignored(ignored)]
+            heir = ["When it ends early, this process goes on."] if inherits else []
+            return [has_them, *taken_over, *words.ignored(ignored), *heir]
+        case Inherited(pid):
+            return [f"Process {pid} has ended; this process goes on."]
         case Following(pid, ignored):
             line = (
                 f"Process {pid} is uploading; these photos were added to its work. "

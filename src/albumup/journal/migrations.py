@@ -228,6 +228,8 @@ _UNATTENDED = """
 alter table target add column unreachable_told real;  -- when a notice said that it does not work
 alter table target add column server text not null default '';  -- by what it is known
 alter table run add column watched integer not null default 1;  -- somebody sees how it ends
+alter table run add column detached integer not null default 0;  -- no terminal's end is its own
+alter table scope add column has_heir integer not null default 0;  -- another process goes on
 drop index notice_owed;
 alter table notice rename to former_notice;
 create table notice (

@@ -44,6 +44,8 @@ class Run(Struct, frozen=True):
     exit: int | None
     unbuilt: list[str]
     options: dict[str, Any]
+    is_detached: bool = False
+    """No terminal's end is its own."""
 
 
 def begin(
@@ -53,16 +55,17 @@ def begin(
     album_ids: Iterable[int],
     *,
     is_watched: bool = True,
+    is_detached: bool = False,
 ) -> int:
     """Begin a run with these albums in its scope; return its id. The caller holds the lock.
 
-    ``is_watched``: somebody sees how it ends.
+    ``is_watched``: somebody sees how it ends. ``is_detached``: no terminal's end is its own.
     """
     now = journal.clock()
     close_dead(journal)
     cursor = journal.connection.execute(
-        "insert into run (pid, started, options, watched) values (?, ?, ?, ?)",
-        (pid, now, json.dumps(options), is_watched),
+        "insert into run (pid, started, options, watched, detached) values (?, ?, ?, ?, ?)",
+        (pid, now, json.dumps(options), is_watched, is_detached),
     )
     run_id = int(cursor.lastrowid or 0)
     add_to_scope(journal, run_id, album_ids)
@@ -77,9 +80,25 @@ def close_dead(journal: Journal) -> None:
 def add_to_scope(journal: Journal, run_id: int, album_ids: Iterable[int]) -> None:
     """Add albums to a run's scope, except those that were forgotten meanwhile."""
     journal.connection.executemany(
-        "insert or ignore into scope select ?, id from album where id = ?",
+        "insert or ignore into scope (run_id, album_id) select ?, id from album where id = ?",
         [(run_id, album_id) for album_id in album_ids],
     )
+
+
+def note_heir(journal: Journal, run_id: int, album_ids: Iterable[int]) -> None:
+    """Note that another process goes on with these albums of a run when it ends early."""
+    journal.connection.executemany(
+        "update scope set has_heir = 1 where run_id = ? and album_id = ?",
+        [(run_id, album_id) for album_id in album_ids],
+    )
+
+
+def with_heirs(journal: Journal, run_id: int) -> set[int]:
+    """The ids of a run's albums with which another process goes on when it ends early."""
+    return {
+        row[0]
+        for row in journal.rows("select album_id from scope where run_id = ? and has_heir", run_id)
+    }
 
 
 def leave(journal: Journal, run_id: int, album_id: int) -> None:
@@ -103,12 +122,6 @@ def running(journal: Journal) -> Run | None:
     """The run that has not ended, if there is one. It lives only if the lock is held, too."""
     rows = journal.rows("select * from run where ended is null order by id desc limit 1")
     return _run(rows[0]) if rows else None
-
-
-def is_at_a_terminal(journal: Journal) -> bool:
-    """Whether the run that has not ended was begun at a terminal, and ends with it."""
-    rows = journal.rows("select watched from run where ended is null order by id desc limit 1")
-    return bool(rows and rows[0]["watched"])
 
 
 def run_of(journal: Journal, run_id: int) -> Run:
@@ -259,4 +272,5 @@ def _run(row: Any) -> Run:
         row["exit"],
         json.loads(row["unbuilt"]),
         json.loads(row["options"]),
+        bool(row["detached"]),
     )

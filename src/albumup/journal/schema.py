@@ -194,11 +194,13 @@ create table run (
     -- JSON: targets that the run could not build, but a joiner perhaps can
     unbuilt text not null default '[]',
     options text not null,
-    watched integer not null default 1        -- somebody sees how it ends
+    watched integer not null default 1,       -- somebody sees how it ends
+    detached integer not null default 0       -- no terminal's end is its own
 );
 create table scope (
     run_id integer not null references run on delete cascade,
     album_id integer not null references album on delete cascade,
+    has_heir integer not null default 0,      -- another process goes on when the run ends early
     primary key (run_id, album_id)
 ) without rowid;
 create table notice (

@@ -53,7 +53,8 @@ class Uploading(Struct, frozen=True):
     """Process ``pid`` uploads the albums; ``is_new``: it was started for them.
 
     ``log_fault``: why it cannot write its log, or "". ``uncopied``: photos that could not be copied
-    because their root is away, with the reason. ``changed``, ``ignored``: see ``Handed``.
+    because their root is away, with the reason. ``changed``, ``ignored``: see ``Handed``. ``heir``:
+    the process that goes on when that one ends early, or 0.
     """
 
     pid: int
@@ -62,6 +63,7 @@ class Uploading(Struct, frozen=True):
     uncopied: Sequence[tuple[ToCopy, str]] = ()
     changed: str = ""
     ignored: Sequence[str] = ()
+    heir: int = 0
 
 
 class NothingLeft(Struct, frozen=True):
@@ -159,8 +161,9 @@ class Start:
                 self._said.append(text)
             case Begun(log_fault):
                 return Uploading(pid, True, log_fault)
-            case Handed(other, changed, ignored):
-                return Uploading(other, False, changed=changed, ignored=ignored)
+            case Handed(other, changed, ignored, inherits):
+                heir = pid if inherits else 0
+                return Uploading(other, False, changed=changed, ignored=ignored, heir=heir)
             case Settled():
                 return NothingLeft()
         return None

@@ -57,8 +57,12 @@ class Others:
     def _may_be_taken_over(self) -> bool:
         """Whether another process may soon go on where the last run ended."""
         last = self.last
-        is_open = last is not None and (last.exit in (None, 0, 1, 3) or bool(last.unbuilt))
-        return is_open and bool(self.unfinished(self.scope()))
+        if last is None:
+            return False
+        unfinished = self.unfinished(self.scope())
+        is_open = last.exit in (None, 0, 1, 3) or bool(last.unbuilt)
+        has_heir = not runs.with_heirs(self._journal, last.id).isdisjoint(unfinished)
+        return bool(unfinished) and (is_open or has_heir)
 
     def may_come(self) -> bool:
         """Whether a run may begin at any moment, although none is on."""

@@ -31,12 +31,14 @@ class Handed(Struct, frozen=True, tag=True):
     """Process ``pid`` is uploading, and has these albums, too.
 
     ``changed``: in words, the options that it took over and goes on with; "" for none.
-    ``ignored``: typed options that differ from its own.
+    ``ignored``: typed options that differ from its own. ``inherits``: the process in the background
+    goes on when that one ends early.
     """
 
     pid: int
     changed: str = ""
     ignored: tuple[str, ...] = ()
+    inherits: bool = False
 
 
 class Settled(Struct, frozen=True, tag=True):

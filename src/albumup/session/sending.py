@@ -22,6 +22,7 @@ from albumup.processes import is_alive, withhold
 from albumup.session.aside import aside
 from albumup.session.changing import Change, ask, ignored, wait_until_seen
 from albumup.session.following import Follower
+from albumup.session.inheriting import inherit
 from albumup.session.live import Live
 from albumup.session.notifying import Notifying, token_names
 from albumup.session.pinging import Pinging, ping_urls, pings
@@ -32,6 +33,7 @@ from albumup.session.telling import (
     Cutting,
     HandedOver,
     Hanging,
+    Inherited,
     JournalGone,
     Standing,
     Stopping,
@@ -82,7 +84,8 @@ class Session:
     configs: Configs
     audience: Audience
     hands_over: bool = False
-    """If an uploader runs already, leave the work to it and end at once."""
+    """If an uploader runs already, leave the work to it. End at once, unless this process is in the
+    background and that is not: then go on when it ends early."""
     _before: Standing = field(init=False)
     _built: set[str] = field(default_factory=set)
     """The names of targets that were built."""
@@ -164,21 +167,44 @@ class Session:
             with self.journal.transaction():
                 run = runs.join(self.journal, self.album_ids)
                 change = self._ask(run)
+                inherits = run is not None and self._inherits(run)
             if run is None:
                 continue
             if not is_alive(run.pid) and doubts < _MOST_DOUBTS:
                 doubts += 1  # whoever holds the lock is about to end the run of one that was killed
                 continue
             if self.hands_over:
-                changed = None
-                if change is not None and wait_until_seen(self.journal, change):
-                    changed = change.value
-                self.audience.say(HandedOver(run.pid, changed, ignored(run, self.options)))
-                return self.audience.handed_over()
+                code = self._hand_over(run, change, inherits=inherits)
+                if code is None:
+                    continue
+                return code
             code = self._follower().follow(run, change)
             if code is not None:
                 self._note_told()
                 return code
+
+    def _hand_over(self, run: runs.Run, change: Change | None, *, inherits: bool) -> int | None:
+        """Leave the albums to the run that is on; the exit code, or None if this process has
+        inherited them."""
+        changed = None
+        if change is not None and wait_until_seen(self.journal, change):
+            changed = change.value
+        how = changed, ignored(run, self.options), inherits
+        self.audience.say(HandedOver(run.pid, *how))
+        code = self.audience.handed_over()
+        if not inherits:
+            return code
+        end = inherit(self.journal, run, self.album_ids, self._signals)
+        if end is None:
+            self.audience.say(Inherited(run.pid))
+        return end
+
+    def _inherits(self, run: runs.Run) -> bool:
+        """Is this process to go on when the run ends early? If so, this is noted."""
+        if run.is_detached or not self.options.is_detached:
+            return False
+        runs.note_heir(self.journal, run.id, self.album_ids)
+        return True
 
     def _ask(self, run: runs.Run | None) -> Change | None:
         """Have the run that is on take over what was typed. Cron's command changes nothing."""

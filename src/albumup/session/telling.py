@@ -34,11 +34,19 @@ def standing(journal: Journal, album_ids: Sequence[int]) -> Standing:
 
 class HandedOver(Struct, frozen=True):
     """Process ``pid`` is uploading, and sends these photos, too. ``changed``: the options that it
-    took over, as the journal has them; ``ignored``: typed options that differ from its own."""
+    took over, as the journal has them; ``ignored``: typed options that differ from its own.
+    ``inherits``: this process goes on when that one ends early."""
 
     pid: int
     changed: Mapping[str, Any] | None = None
     ignored: Sequence[str] = ()
+    inherits: bool = False
+
+
+class Inherited(Struct, frozen=True):
+    """Process ``pid`` has ended early, and this process goes on."""
+
+    pid: int
 
 
 class Following(Struct, frozen=True):
@@ -124,7 +132,7 @@ class Warned(Struct, frozen=True):
 
 
 Word = (
-    (HandedOver | Following | Left | Stopping | Cutting | Hanging)
+    (HandedOver | Inherited | Following | Left | Stopping | Cutting | Hanging)
     | (JournalGone | Watching | Ebbing | Silent | Vanished | Nobody | Warned | TakenOver)
 )  # fmt: skip
 

@@ -154,7 +154,12 @@ class Engine:
         checkpoint_here(journal.connection)
         how = run.options
         run.outcomes.run_id = run.causes.run_id = runs.begin(
-            journal, os.getpid(), how.shown, self._scope.wanted, is_watched=how.is_watched
+            journal,
+            os.getpid(),
+            how.shown,
+            self._scope.wanted,
+            is_watched=how.is_watched,
+            is_detached=how.is_detached,
         )
         self._scope.begin(journal)
         self._scope.look(journal)
@@ -238,7 +243,8 @@ class Engine:
             self._scope.end_pauses(journal)
         unfinished = [one for one in queue.albums if runs.is_unfinished(journal, one)]
         if run.stop is not None and run.stop.hold:
-            runs.hold(journal, unfinished, True)
+            inherited = runs.with_heirs(journal, run.outcomes.run_id)
+            runs.hold(journal, set(unfinished) - inherited, True)
         for album_id in unfinished:
             runs.touch(journal, album_id)
         if run.stop is None:

@@ -37,6 +37,8 @@ class Options:
     """The command (argv) that says whether uploads to a target may start; empty: they may."""
     is_watched: bool = True
     """Somebody sees how the run ends: it was begun on a terminal, and not by ``--detach``."""
+    is_detached: bool = False
+    """The run is in the background: no terminal's end is its own."""
     tell_after: Callable[[str], float] = lambda _: TELL_AFTER
     """For a target, how many seconds it does not work before a notice says so."""
 
