@@ -470,6 +470,8 @@ def test_inodes_are_not_compared_where_they_mean_little(file_system: list[str]) 
     assert not same_pins(pinned, Pins(100, 5 * SECOND, 12), b"/card/1.jpg")
     file_system[0] = "vfat"
     assert same_pins(pinned, moved, b"/card/1.jpg")
+    an_hour_later = Pins(100, 5 * SECOND + HOUR, 12)
+    assert not same_pins(pinned, an_hour_later, b"/card/1.jpg"), "it may have been edited"
     assert not same_pins(pinned, Pins(101, 6 * SECOND, 12), b"/card/1.jpg")
 
 

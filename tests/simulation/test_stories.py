@@ -106,6 +106,11 @@ FINDS = {
         1002544, (300,), "asked", "safe",
         events=(Event("long stall", 1, 0.78), Event("500, stored, deleted later", 1, 0.97)),
     ),
+    "a photo on FAT is edited to the same size an hour after its last change": Plan(
+        1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
+        events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),
+                Event("touch", 38, 0.363, "step")),
+    ),
     "the only photo of a card is gone, and others are pushed": Plan(
         1004483, (300,), "dedupes", "safe",
         events=(Event("second push", 16, 0.26, "step"), Event("remove", 5, 0.17, "step")),

@@ -33,13 +33,14 @@ def read_pins(status: os.stat_result) -> Pins:
 def same_pins(pinned: Pins, now: Pins, path: bytes) -> bool:
     """True if nothing hints at a change. Inodes and exact times mean little on FAT, SMB and FUSE.
 
-    The status change time counts because the modification time can be set back.
+    The status change time counts because the modification time can be set back. A whole hour's
+    difference does hint at one: it need not come from a change of the clocks.
     """
     if pinned.size != now.size:
         return False
     if (pinned.mtime_ns, pinned.inode, pinned.ctime_ns) == (now.mtime_ns, now.inode, now.ctime_ns):
         return True
-    return is_loose(path) and _near(pinned.mtime_ns, now.mtime_ns)
+    return abs(pinned.mtime_ns - now.mtime_ns) <= _FAT_SECONDS * 10**9 and is_loose(path)
 
 
 def as_pinned(pinned: Pins, now: os.stat_result, *, loose: bool) -> bool:
