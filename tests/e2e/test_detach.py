@@ -129,11 +129,13 @@ def test_it_goes_on_when_the_uploader_that_has_its_photos_is_interrupted(
     done = home.run("push", "more", "--detach")
     assert done.returncode == 0
     assert HANDED_OVER.search(done.stderr)[2] == str(first.pid)  # type: ignore[index]
-    heir = re.search(r"ends early, these photos go on there \(pid (\d+)\)", done.stderr)
+    heir = re.search(r"ends early, process (\d+) goes on in the background", done.stderr)
     assert heir, done.stderr
     first.send_signal(signal.SIGINT)
     first.send_signal(signal.SIGTERM)  # as a second Ctrl-C, which might come before the first
-    assert finish(first).returncode == 130
+    ended = finish(first)
+    assert ended.returncode == 130
+    assert "more: 0 of 2 sent, 2 waiting; goes on in the background" in ended.stderr
     server.may_answer.set()
     assert gone(int(heir[1]), home) == 0
     assert dict(home.sql("select name, held from album")) == {"trip": 1, "more": 0}

@@ -134,10 +134,7 @@ def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterato
             yield f"It goes on with {found.changed}."
         yield from words.ignored(found.ignored)
         if found.heir:
-            yield (
-                "It is not in the background. If it ends early, these photos go on there"
-                f" (pid {found.heir})."
-            )
+            yield f"If that one ends early, process {found.heir} goes on in the background."
             yield from _what_ends(conclusion, found.heir, names[0])
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"

@@ -14,6 +14,7 @@ from albumup.cli.titles import title_of
 from albumup.cli.words import ended
 from albumup.config.file import shown
 from albumup.errors import AlbumupError
+from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import WANTING, State
@@ -128,6 +129,9 @@ def of_run(
     album = now.album
     name, groups = title_of(journal, album), _groups(journal, now)
     commands = commands_for(journal, now)
+    if now.unsent and album.id in runs.with_heirs(journal, end.run_id):
+        line = f"{name}: {sums.of_inherited(found, verb)}"
+        return Ending(album.id, line, not groups, groups, (), commands)
     if now.unsent:
         resume = resume_command(journal, album, end.exit_code)
         line = f"{name}: {sums.of_stopped_run(found, end.exit_code, verb, resume)}"

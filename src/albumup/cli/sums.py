@@ -56,6 +56,12 @@ def of_settled(now: Summary, lost: int, verb: str = "sent") -> str:
     return f"nothing to do; {now.there} {verb}{gone}{_not(now.wanting)}"
 
 
+def of_inherited(found: RunSummary, verb: str = "sent") -> str:
+    """The words for an album with which a process in the background goes on."""
+    waiting = f"{found.now.unsent} waiting"
+    return f"{found.sent} of {found.total} {verb}, {waiting}; goes on in the background"
+
+
 def of_followed(found: RunSummary, verb: str = "sent", resume: str = RESUME) -> str:
     """The words for an album that another process has sent."""
     unsent = found.now.unsent
