@@ -285,6 +285,19 @@ def test_other_bytes_of_a_photo_that_was_sent_while_the_push_looked_are_a_second
     assert [tuple(row) for row in rows] == [(state, 100), (State.PENDING, 300)]
 
 
+def test_bytes_that_come_back_may_be_there_as_those_in_doubt_before(journal: Journal) -> None:
+    push(journal, [arrival()])
+    task_id = only_task(journal)
+    prepare(journal, task_id)
+    settle(journal, task_id, State.UPLOADED)
+    push(journal, [arrival(action=Action.AGAIN, task_id=task_id, size=300)])
+    marks = "select maybe_twice from task order by id"
+    assert [row[0] for row in journal.rows(marks)] == [0, 0]
+    journal.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
+    push(journal, [arrival(action=Action.AGAIN, task_id=task_id + 1)])
+    assert [row[0] for row in journal.rows(marks)] == [1, 0, 1]
+
+
 def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_a_second_task(
     journal: Journal,
 ) -> None:

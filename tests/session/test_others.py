@@ -103,7 +103,7 @@ def test_a_run_that_ends_before_gives_its_code(
 
 
 def test_an_end_that_the_journal_had_no_room_for_is_known_from_the_snapshot(
-    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: Clock
+    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: StillClock
 ) -> None:
     trip, later = album("trip", pending=2), album("later", pending=1)
     run_id = begin(journal, lock, trip)

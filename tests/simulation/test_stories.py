@@ -106,6 +106,10 @@ FINDS = {
         1002544, (300,), "asked", "safe",
         events=(Event("long stall", 1, 0.78), Event("500, stored, deleted later", 1, 0.97)),
     ),
+    "a card comes back whose photos went while another was put in": Plan(
+        1026443, (300, 301, 302, 303), retries=0, cron=3,
+        events=(Event("answer lost", 6, 0.8276), Event("card swapped", 3, 0.5335, "last byte")),
+    ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
         events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),

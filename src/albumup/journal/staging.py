@@ -181,10 +181,13 @@ class Staging:
         )
         connection.execute(
             "insert into task (photo_id, album_id, root_id, state, reason, size, spool, position,"
-            " total, updated)"
+            " total, updated, maybe_twice)"
             " select photo.id, photo.album_id, photo.root_id,"
             " case when error = '' then 'pending' else 'missing' end, error, arrival.size, ?,"
-            " row_number() over (order by arrival.id), count(*) over (), ? from temp.arrival"
+            " row_number() over (order by arrival.id), count(*) over (), ?,"
+            # Its bytes may be there, as those that an earlier task could not be sure of.
+            " action = 'again' and exists (select 1 from task former"
+            " where former.photo_id = photo.id and former.maybe_twice) from temp.arrival"
             " cross join photo on photo.album_id = ? and photo.path = arrival.path"
             " and photo.volume = arrival.volume and photo.card = arrival.card"
             # During the scan another push may have queued a photo, or forget may have dropped one.
