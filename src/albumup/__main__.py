@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from albumup.cli.app import App
     from albumup.errors import AlbumupError
 
+_SENDING = ("push", "resume", "retry-failed")
+"""The commands after whose local faults ``albumup resume`` goes on; others are typed again."""
 _SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 
 
@@ -165,7 +167,7 @@ def _understood(app: App, error: Exception) -> AlbumupError:
 
     from albumup.errors import AlbumupError, LocalError
     from albumup.journal.opening import CorruptJournal, journal_fault
-    from albumup.session.damage import put_aside
+    from albumup.session.damage import put_aside, to_do_again
 
     ended: BaseException = (
         journal_fault(app.journal, error) if isinstance(error, sqlite3.Error) else error
@@ -176,7 +178,7 @@ def _understood(app: App, error: Exception) -> AlbumupError:
         except AlbumupError as error_of_disk:  # the second look failed because of the disk
             return error_of_disk
     if isinstance(ended, AlbumupError):
-        return ended
+        return ended if app.command in _SENDING else to_do_again(ended, "try again")
     if isinstance(error, OSError):
         return LocalError(f"{error.filename or 'this computer'}: {error.strerror or error}")
     if app.options.get("verbose"):

@@ -9,12 +9,14 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from servers import FormServer, answer
 from short import short_form
 
+from albumup.journal import connecting
 from albumup.photos.file_names import quoted
 from albumup.session.damage import pushes_of
 
@@ -510,6 +512,31 @@ def test_readers_of_a_corrupt_journal_move_nothing(home: Home, line: list[str]) 
     assert home.journal.exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "then"),
+    [
+        (["push", "more"], "Nothing of this push is in the journal yet; {}, then push again"),
+        (["resume"], "{}, then: albumup resume"),
+        (["retry-failed"], "{}, then: albumup resume"),
+        (["stop"], "{}, then try again"),
+        (["cancel", "trip"], "{}, then try again"),
+    ],
+    ids=lambda one: one[0] if isinstance(one, list) else "",
+)
+def test_a_locked_journal_is_no_full_disk(
+    home: Home, line: list[str], then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert home.run("push", home.photos(1)).returncode == 0
+    home.photos(1, "more", first=2)
+    monkeypatch.setattr(connecting, "BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(home.journal, isolation_level=None)) as another:
+        another.execute("begin immediate")
+        said = refused(home, 1, *line, says=("another program has kept it locked",))
+    mend = "close what has it open, or wait for its end"
+    told = then.format(mend)
+    assert said.splitlines()[-1] == told[:1].upper() + told[1:]
+
+
 @pytest.mark.process
 def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(
     home: Home, server: FormServer, tiny_disk: Path
@@ -522,7 +549,10 @@ def test_a_full_disk_ends_with_1_and_room_is_all_it_takes(
     with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
-    refused(home, 1, "push", trip, "--journal", journal, says=(str(tiny_disk),))
+    said = refused(home, 1, "push", trip, "--journal", journal, says=(str(tiny_disk),))
+    assert said.endswith("in the journal yet; make room, then push again\n")
+    said = refused(home, 1, "cancel", "first", "--journal", journal, says=("disk is full",))
+    assert said.endswith("\nMake room, then try again\n")
     ballast.unlink()
     assert home.run("push", trip, "--journal", journal).returncode == 0
     assert sorted(set(server.names)) == sorted(

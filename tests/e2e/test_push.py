@@ -395,7 +395,7 @@ def test_a_dry_run_says_what_is_there_already(home: Home) -> None:
         "trip: 1 photo would be queued (2.0 kB), to be copied to ~/data/albumup/inbox/trip"
         in done.stderr
     )
-    assert "The album has 2 photos, by the journal: 2 sent" in done.stderr
+    assert "The album has 2 photos, by the journal: 2 copied" in done.stderr
 
 
 def test_a_dry_run_says_where_it_would_go_and_how_what_was_pushed_before_stands(

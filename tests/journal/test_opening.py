@@ -676,7 +676,9 @@ def test_a_full_disk_is_said_in_words_and_loses_nothing(path: Path) -> None:
         (sqlite3.SQLITE_IOERR_SHMSIZE, "a full disk looks like this too"),
         (sqlite3.SQLITE_READONLY_DBMOVED, "cannot be written"),
         (sqlite3.SQLITE_CANTOPEN, "check the folder's permissions"),
-        (sqlite3.SQLITE_BUSY, "go on with: albumup resume"),
+        (sqlite3.SQLITE_BUSY, "another program has kept it locked for 30 s"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, "wait for its end, then: albumup resume"),
+        (sqlite3.SQLITE_NOMEM, "go on with: albumup resume"),
     ],
 )
 def test_faults_of_this_machine_name_the_journal_and_the_way_on(code: int, words: str) -> None:

@@ -72,6 +72,7 @@ def cli(context: click.Context) -> int:
     Without any configuration, photos are copied to an inbox on this computer.
     """
     if context.invoked_subcommand is not None:
+        context.ensure_object(App).command = context.invoked_subcommand
         return 0
     if not sys.stdout.isatty():
         raise NoArgsIsHelpError(context)

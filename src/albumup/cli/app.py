@@ -52,6 +52,8 @@ class App:
     """The command writes the config file, so a file that was named need not exist yet."""
     writes: bool = False
     """The command has the journal open for writing, so it sets a damaged journal aside."""
+    command: str = ""
+    """The name of the command that was typed; "" for ``albumup`` alone."""
     is_in_background: bool = False
     """The command's words go into the log."""
     _screen: Screen | None = None

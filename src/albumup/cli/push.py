@@ -55,7 +55,8 @@ def run(app: App, paths: tuple[str, ...], given: PushOptions) -> int:
     app.screen.never_wait()
     what = f"push {[*paths, given['album'], given['target']]!a}"
     try:
-        queued = aside(_queue, app, paths, given)
+        with nothing_queued(app.journal):
+            queued = aside(_queue, app, paths, given)
         return queued if isinstance(queued, int) else _send(app, *queued, given, what)
     except CorruptJournal:
         raise
@@ -107,8 +108,7 @@ def _queue(app: App, paths: tuple[str, ...], given: PushOptions) -> tuple[Queued
         return dry_run(
             app, intake, spool.folder if spool is not None else "", as_json=given["as_json"]
         )
-    with nothing_queued(app.journal):
-        journal = journal or app.writer()
+    journal = journal or app.writer()
     made = partial(_say_made, app)
     queued = queueing.queue(journal, intake, spool, wants_share=given["wants_share"], on_made=made)
     if queued is not None:

@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager, suppress
 
 from albumup.disk import fsync_folder, make_folder, room_for
 from albumup.errors import AlbumupError, ConfigError, LocalError
-from albumup.journal.connecting import connect, is_connected
+from albumup.journal.connecting import BUSY_SECONDS, connect, is_connected
 from albumup.journal.lock import FileLock, is_locked
 from albumup.journal.migrations import APPLICATION_ID, VERSION, migrate
 from albumup.photos.volumes import file_system_of
@@ -214,6 +214,11 @@ def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
             f"{path}: cannot be written: {error}",
             "check the folder's permissions, then: albumup resume",
         )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LocalError(
+            f"{path}: another program has kept it locked for {BUSY_SECONDS:.0f} s",
+            "close what has it open, or wait for its end, then: albumup resume",
+        )
     if code == sqlite3.SQLITE_IOERR:
         return _io_fault(path, str(error))
     return LocalError(f"{path}: {error}", "everything unsent waits; go on with: albumup resume")
@@ -228,7 +233,7 @@ def _io_fault(path: str, words: str) -> LocalError:
         return _full(path)
     return LocalError(
         f"{path}: input/output error (a full disk looks like this too): {words}",
-        "then: albumup resume",
+        "see to that disk, then: albumup resume",
     )
 
 

@@ -16,7 +16,8 @@ from albumup.journal.salvage import pushes
 from albumup.photos.file_names import command, quoted, text_of
 
 _MOST = 10
-_PUSH_AGAIN = "nothing of this push is in the journal yet; see to that (make room), then push again"
+_NOT_QUEUED = "nothing of this push is in the journal yet"
+_RESUME = "albumup resume"
 
 
 @contextlib.contextmanager
@@ -26,15 +27,24 @@ def nothing_queued(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _not_to_resume(journal_fault(path, error)) from error
+        raise _not_queued(journal_fault(path, error)) from error
     except LocalError as error:
-        raise _not_to_resume(error) from error
+        raise _not_queued(error) from error
 
 
-def _not_to_resume(fault: AlbumupError) -> AlbumupError:
-    if isinstance(fault, LocalError) and fault.hint.endswith("albumup resume"):
-        return LocalError(str(fault), _PUSH_AGAIN)
-    return fault
+def _not_queued(fault: AlbumupError) -> AlbumupError:
+    if not isinstance(fault, LocalError) or not fault.hint.endswith(_RESUME):
+        return fault
+    return LocalError(str(fault), f"{_NOT_QUEUED}; {to_do_again(fault, 'push again').hint}")
+
+
+def to_do_again(fault: AlbumupError, again: str) -> AlbumupError:
+    """A local fault with other words for what to do once it is mended, if that is to resume."""
+    hint = fault.hint
+    if not isinstance(fault, LocalError) or not hint.endswith(_RESUME):
+        return fault
+    mend, is_then, _ = hint.rpartition(f"then: {_RESUME}")
+    return LocalError(str(fault), f"{mend}then {again}" if is_then else again)
 
 
 def put_aside(path: str, damage: CorruptJournal) -> LocalError:
