@@ -41,6 +41,8 @@ class Work(StrEnum):
     """Small requests about albums."""
     PROGRAM = "program"
     """Running commands of the user's."""
+    BUILD = "build"
+    """Building targets: the commands that print their tokens may take a minute."""
     COMMIT = "commit"
     """Committing to the journal, if its disk is slow."""
 
@@ -55,11 +57,12 @@ THREADS = {
     Work.ASK: 4,
     Work.ALBUMS: 2,
     Work.PROGRAM: 4,
+    Work.BUILD: 4,
     Work.COMMIT: 1,
 }
 """The most threads of each pool. A further one starts only if the others seem to hang: a disk is
 fastest when jobs run one after the other, in their order."""
-_AT_ONCE = frozenset({Work.CONNECT, Work.ASK, Work.ALBUMS, Work.PROGRAM})
+_AT_ONCE = frozenset({Work.CONNECT, Work.ASK, Work.ALBUMS, Work.PROGRAM, Work.BUILD})
 """Pools that wait for other computers: each job may start a further thread."""
 _STUCK_SECONDS = 0.5
 """If no job ends for so long, a further thread starts."""

@@ -29,6 +29,8 @@ class SimulatedHelpers:
         self._running: Counter[Work] = Counter()
         self._waiting: dict[Work, list[_Job]] = {}
         self._numbers: Counter[Work] = Counter()
+        self._build_chance = random.Random(chance.getstate()[1][0])
+        """Of its own, so that what follows does not hang on how many targets are built."""
 
     def run(self, work: Work, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._line.loop.create_future()
@@ -56,9 +58,12 @@ class SimulatedHelpers:
             hangs = self.hangs.get((work, self._numbers[work]), 0.0)
             if hangs:
                 self.on_hang(work, self._numbers[work])
-            self._line.loop.outside(hangs + self._seconds(), self._work, waiting.pop(0))
+            self._line.loop.outside(hangs + self._seconds(work), self._work, waiting.pop(0))
 
-    def _seconds(self) -> float:
+    def _seconds(self, work: Work) -> float:
+        if work is Work.BUILD:  # mostly at once: when a run begins is no matter of chance
+            is_slow = self._build_chance.random() < 5 * self._slow
+            return self._build_chance.uniform(0.1, 20.0) if is_slow else 0.0
         if self._chance.random() < self._slow:
             return self._chance.uniform(0.1, 5.0)
         return self._chance.uniform(0.0, 0.002)

@@ -25,7 +25,7 @@ def always(scene: Scene, reader: sqlite3.Connection) -> None:
         raise Broken(f"notices are not in the journal any more: {lost}")
     scene.owed |= keys
     _settled_is_told(reader, found)
-    sick, run = "select sick_since from target", "select max(id) from run"
+    sick, run = "select sick_since from target", "select coalesce(max(id), 0) from run"
     if rows(reader, sick)[0][0] is None:
         scene.well_after.add(rows(reader, run)[0][0])
     _troubles_are_told_once(scene, reader, found)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from albumup.errors import LocalError
-from albumup.journal import notices, runs
+from albumup.journal import notices, reading, runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock
-from albumup.journal.opening import CorruptJournal, check_whole, paths_of
+from albumup.journal.opening import CorruptJournal, check_whole, journal_gone, open_reader, paths_of
 from albumup.journal.rows import Album
 from albumup.processes import is_alive, withhold
 from albumup.session.aside import aside
@@ -343,7 +343,11 @@ class Session:
     def _build(self, name: str) -> Target:
         if name in self._built:  # built again, because of a push after an edit of the config
             self.configs.read_config_again()
-        kept, known = runs.target_definitions(self.journal), runs.servers(self.journal)
+        # This may be a helper thread, which the journal's own connection does not belong to.
+        if (connection := open_reader(self.journal.path)) is None:
+            raise journal_gone(self.journal.path)
+        with contextlib.closing(connection) as reader:
+            kept, known = reading.target_definitions(reader), reading.servers(reader)
         withhold(token_names(self.configs.config, kept.values()))
         target = build(name, self.configs.config, kept, known)
         self._built.add(name)

@@ -85,6 +85,7 @@ class Engine:
         exit_code: int | None = None
         ticking: list[asyncio.Task[None]] = []
         try:
+            await self._scope.build_first()
             await run.commits.do(self._begin)
             self.has_begun = True
             self._leave.tick(self._loop.time())
@@ -116,7 +117,7 @@ class Engine:
         if run.commits.fault is not None:
             self._end_at_fault_of_journal(exit_code)
         run.opener.close()
-        self._scope.close()
+        await self._scope.close()
         run.formers.close()
         run.world.helpers.close()
         return self._scope.ended(exit_code, self._loop.time() - self._began)
@@ -182,7 +183,7 @@ class Engine:
                 # to settle.
                 self._abandons = now >= self._cut_at + _CUT_SECONDS
             if run.commits.fault is None:
-                await self._scope.build_new()
+                await run.commits.read(self._scope.build_new)
                 await run.commits.do(self._instructed.look)
             queue.to_prepare.ring()
             queue.to_end.ring()
@@ -225,6 +226,8 @@ class Engine:
             return None
         going = [album.id for album in queue.going()]
         if self._is_busy():
+            return None
+        if run.stop is None and self._scope.awaits_target(journal):
             return None
         if run.stop is None and any(
             runs.is_unfinished(journal, album_id) and self._scope.has_work(journal, album_id)

@@ -3,13 +3,10 @@ work left."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from albumup.config.shown_address import identity_of
-from albumup.errors import AlbumupError
-from albumup.helpers import Work
 from albumup.journal import framing, pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album, CutOff
@@ -18,6 +15,7 @@ from albumup.journal.summary import Summary, summary_of
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.uploader.breaker import CRON_PHOTOS, Breaker
+from albumup.uploader.building import Building
 from albumup.uploader.on_hold import OnHold, take_back
 from albumup.uploader.options import RunEnd
 from albumup.uploader.run import Run
@@ -31,14 +29,11 @@ class Scope:
     def __init__(self, run: Run, album_ids: list[int], build: Callable[[str], Target]) -> None:
         self.wanted = album_ids
         self.on_hold = OnHold(run, self.all_upstreams)
-        self.unbuilt: dict[str, Closing] = {}
         self.retired: list[Upstream] = []
         """Upstreams whose targets were redefined; their uploads in flight end."""
         self._run = run
         self._queue = run.queue
-        self._build = build
-        self._built: dict[str, Target] = {}
-        """Targets without an upstream yet."""
+        self._building = Building(run, build)
         self._kept: dict[str, str | None] = {}
         """For each target used so far: its definition in the journal, if --url defined it."""
         self.worked_on: set[int] = set()
@@ -50,12 +45,15 @@ class Scope:
         yield from self._queue.upstreams.values()
         yield from self.retired
 
-    def close(self) -> None:
-        for target in (
-            *(upstream.target for upstream in self.all_upstreams()),
-            *self._built.values(),
-        ):
-            target.close()
+    async def close(self) -> None:
+        await self._building.close()
+        for upstream in self.all_upstreams():
+            upstream.target.close()
+
+    @property
+    def unbuilt(self) -> dict[str, Closing]:
+        """Why targets could not be built, by name."""
+        return self._building.unbuilt
 
     def before(self, most: int | None = None) -> dict[int, tuple[int, int]]:
         """For each album of the run, or the first ``most``, the photos and bytes that were on the
@@ -131,37 +129,47 @@ class Scope:
             )
 
     def _upstream(self, journal: Journal, name: str) -> Upstream | None:
-        """The target's upstream, made at its first use; None if the target cannot be built."""
-        if name in self.unbuilt:
-            return None
+        """The target's upstream, made once the target is built; None if it is not, or cannot be."""
         if name not in self._queue.upstreams:
-            self._kept[name] = runs.target_definitions(journal).get(name)
-            try:
-                target = self._built.pop(name, None) or self._build(name)
-            except AlbumupError as error:
-                self.unbuilt[name] = Closing(error.exit_code, str(error), error.hint)
+            if (target := self._building.take(name)) is None:
                 return None
+            self._kept[name] = runs.target_definitions(journal).get(name)
             self._queue.upstreams[name] = self._new_upstream(journal, name, target)
             self._queue.to_place.ring()
         return self._queue.upstreams[name]
 
-    async def build_new(self) -> None:
-        """Build the targets of albums handed over by joiners, in a helper: a token_command may take
-        its time."""
-        run = self._run
-        names = await run.commits.read(self._new_targets)
-        for name in names:
-            with contextlib.suppress(AlbumupError):  # reported when the upstream is made
-                self._built[name] = await run.world.helpers.run(Work.LOOK, self._build, name)
+    async def build_first(self) -> None:
+        """Build the targets of the albums asked for and of those that an earlier run has left.
 
-    def _new_targets(self, journal: Journal) -> list[str]:
-        known = self._queue.upstreams.keys() | self.unbuilt.keys() | self._built.keys()
-        album_ids = set(runs.scope(journal, self._run.outcomes.run_id)) - self._queue.albums.keys()
-        if not album_ids:
-            return []
-        return sorted(
-            {album.target for album in runs.albums(journal) if album.id in album_ids} - known
+        Returns when that is done, or the run is stopped.
+        """
+        await self._run.commits.read(self._begin_first)
+        await self._building.rest()
+
+    def _begin_first(self, journal: Journal) -> None:
+        names = {one.target for one in runs.albums(journal) if one.id in self.wanted}
+        names |= {cut.target for cut in journal.cut_off()}
+        self._building.begin(journal, names | {name for _, name in pauses.held(journal)})
+
+    def build_new(self, journal: Journal) -> None:
+        """Begin to build the targets of albums handed over by joiners, and those redefined."""
+        scope = set(runs.scope(journal, self._run.outcomes.run_id))
+        if new := scope - self._queue.albums.keys() | self._targetless().keys():
+            albums = [one for one in runs.albums(journal) if one.id in new and not one.held]
+            names = {album.target for album in albums} - self._queue.upstreams.keys()
+            self._building.begin(journal, names)
+
+    def awaits_target(self, journal: Journal) -> bool:
+        """Is a target still to be built for an album with work?"""
+        return any(
+            album.target not in self.unbuilt and runs.is_unfinished(journal, album.id)
+            for album in self._targetless().values()
         )
+
+    def _targetless(self) -> dict[int, Album]:
+        """The albums of the run, by id, whose targets have no upstream."""
+        upstreams = self._queue.upstreams
+        return {one.id: one for one in self._queue.going() if one.target not in upstreams}
 
     def _new_upstream(self, journal: Journal, name: str, target: Target) -> Upstream:
         settings = target.settings
@@ -210,16 +218,13 @@ class Scope:
         definition."""
         texts, numbers = runs.target_definitions(journal), framing.numbers(journal)
         for name, text in list(self._kept.items()):
-            upstream = self._queue.upstreams.get(name)
-            if text == texts.get(name) and (
-                upstream is None or upstream.definition == numbers.get(name)
-            ):
+            upstream = self._queue.upstreams[name]
+            if text == texts.get(name) and upstream.definition == numbers.get(name):
                 continue
             del self._kept[name]
-            self.unbuilt.pop(name, None)
-            if upstream is not None:
-                self.retired.append(self._queue.upstreams.pop(name))
-                self._queue.to_prepare.ring()
+            self.retired.append(self._queue.upstreams.pop(name))
+            self._queue.to_prepare.ring()
+        self._building.renew(journal)
         for upstream in self.retired:
             self._withdraw(journal, upstream)
 
