@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
+import stat
 import sys
 from contextlib import suppress
 from typing import AnyStr
@@ -14,6 +16,38 @@ REMOVABLE = ("/media", "/mnt", "/Volumes")
 """Where a plugged-in disk gets a folder, which vanishes with it. (Below /run/media, users cannot
 make one.)"""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+def open_own(path: str, flags: int) -> int:
+    """Open a file of albumup's own, made private (0600) if the flags make it; the descriptor.
+
+    No link is followed, and nothing is waited for. Raises OSError; if something else is in the
+    file's place, its text says what, and what to do.
+    """
+    own = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags | own, 0o600)
+    except OSError:
+        _refuse_other(path, os.lstat(path).st_mode)
+        raise
+    try:
+        _refuse_other(path, os.fstat(descriptor).st_mode)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_other(path: str, mode: int) -> None:
+    """Raise OSError unless ``mode`` is a file's."""
+    if stat.S_ISREG(mode):
+        return
+    what = "it is no file"
+    if stat.S_ISLNK(mode):
+        what = "it is a link, and symbolic links are not followed here"
+    elif stat.S_ISDIR(mode):
+        what = "it is a folder"
+    raise OSError(errno.EINVAL, f"{what}; move it away: a file of albumup belongs there", path)
 
 
 def make_folder(folder: AnyStr) -> None:

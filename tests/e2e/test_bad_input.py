@@ -512,6 +512,33 @@ def test_readers_of_a_corrupt_journal_move_nothing(home: Home, line: list[str]) 
     assert home.journal.exists()
 
 
+@pytest.mark.parametrize("line", [["push", "trip"], ["status"], ["resume"], ["watch", "trip"]])
+def test_a_pipe_for_a_journal_holds_nobody_up(home: Home, line: list[str]) -> None:
+    home.photos(1)
+    os.mkfifo(home.folder / "j.db")
+    with open(os.open(home.folder / "j.db", os.O_RDWR | os.O_NONBLOCK), "wb"):  # ends a wait
+        refused(home, 4, *line, "--journal", "j.db", says=("j.db: a pipe or device, not a",))
+
+
+def test_what_is_no_file_of_albumups_is_named_and_left_alone(home: Home) -> None:
+    assert home.run("push", home.photos(1)).returncode == 0
+    mine = home.folder / "mine"
+    mine.write_text("mine\n")
+    lock = Path(f"{home.journal}.lock")
+    lock.unlink()
+    lock.symlink_to(mine)
+    for line in (["resume"], ["status"], ["push", home.photos(1, first=2)]):
+        refused(home, 1, *line, says=("journal.db.lock: it is a link", "move it away"))
+    lock.unlink()
+    former = Path(f"{home.journal}.log.1")
+    former.symlink_to(mine)
+    done = home.run("log")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("~/state/albumup/journal.db.log.1: it is a link, and symbolic")
+    assert home.run("resume", "--detach").returncode == 0
+    assert mine.read_text() == "mine\n"
+
+
 @pytest.mark.parametrize(
     ("line", "then"),
     [

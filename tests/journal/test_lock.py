@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -153,6 +153,17 @@ def test_a_link_in_its_place_is_not_followed(path: str, tmp_path: Path) -> None:
         FileLock(path).take(0)
     with pytest.raises(OSError, match="symbolic links"):
         is_locked(path)
+
+
+@pytest.mark.parametrize(("make", "what"), [(os.mkfifo, "no file"), (os.mkdir, "a folder")])
+def test_something_else_in_its_place_is_named_and_holds_nobody_up(
+    path: str, make: Callable[[str], None], what: str
+) -> None:
+    make(path)
+    for look in (lambda: FileLock(path).take(0), lambda: is_locked(path)):
+        with pytest.raises(OSError, match=f"it is {what}; move it away") as caught:
+            look()
+        assert caught.value.filename == path
 
 
 def test_an_error_inside_frees_it(path: str) -> None:

@@ -94,6 +94,30 @@ def test_a_fifo_holds_nobody_up(path: Path, open_log: Callable[..., Log]) -> Non
     assert log.fault
 
 
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (os.mkfifo, "it is no file"),
+        (os.mkdir, "it is a folder"),
+        (lambda path: path.symlink_to("other"), "it is a link"),
+    ],
+)
+def test_a_former_log_that_is_none_is_left_out_and_named(
+    path: Path, open_log: Callable[..., Log], make: Callable[[Path], None], what: str
+) -> None:
+    path.with_name("other").write_text("mine\n")
+    path.with_suffix(".log.2").write_text("long ago\n")
+    former = path.with_suffix(".log.1")
+    make(former)
+    open_log().line("now")
+    reader = Reader(str(path))
+    read = b"".join(reader.read())
+    reader.close()
+    assert read.startswith(b"long ago\n") and read.endswith(b" now\n") and b"mine" not in read
+    assert list(reader.faults) == [str(former)]
+    assert reader.faults[str(former)].startswith(what)
+
+
 def test_three_files_are_kept_of_a_mebibyte_each(path: Path, open_log: Callable[..., Log]) -> None:
     log = open_log()
     log.may_rotate = True

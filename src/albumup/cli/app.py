@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -178,11 +179,12 @@ class App:
         self._config = self._read_config()
 
     def has_journal(self) -> bool:
-        """Whether there is a journal, or at least a file in its place that is not empty."""
+        """Whether there is a journal, or at least something in its place but an empty file."""
         try:
-            return os.path.getsize(self.journal) > 0
+            found = os.stat(self.journal)
         except OSError:
             return False
+        return found.st_size > 0 or not stat.S_ISREG(found.st_mode)
 
     def writer(self) -> Journal:
         """The journal, open for writing, made if there is none.

@@ -30,6 +30,8 @@ def run(app: App, *, follow: bool) -> int:
     heard: list[int] = []
     try:
         with closing(Reader(path)) as reader, Handlers(heard):
+            for former, why in reader.faults.items():
+                app.screen.complain(f"{escape(shown(former))}: {escape(why)}; left out here")
             if reader.is_empty():
                 wait = ", waiting for one" if follow else ""
                 app.screen.say(f"no log yet ({escape(shown(path))}){wait}; --detach writes one")

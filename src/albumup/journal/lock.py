@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from albumup.disk import open_own
+
 PATIENCE = 1.0
 """Seconds of trying again after a refusal: a reader's probe (``is_locked``) holds the lock for an
 instant."""
@@ -33,9 +35,7 @@ class FileLock:
         """Take the lock; True if that succeeds within ``patience`` seconds (even infinity)."""
         if self._descriptor is not None:
             return True
-        descriptor = os.open(
-            self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+        descriptor = open_own(self.path, os.O_RDWR | os.O_CREAT)
         deadline = clock() + patience
         while True:
             try:
@@ -74,7 +74,7 @@ class FileLock:
 def is_locked(path: str) -> bool:
     """True if a process holds the lock at ``path``. A shared, non-blocking probe; makes no file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = open_own(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

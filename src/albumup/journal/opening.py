@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -331,14 +332,14 @@ def _refuse_foreign(path: str) -> None:
     if is_connected(path):
         return  # it was looked at before, and must not be closed by us now
     try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):  # reading a pipe would never end; a device must stay
+            what = "a folder" if stat.S_ISDIR(mode) else "a pipe or device"
+            raise ConfigError(f"{path}: {what}, not a journal", "name a file with --journal")
         with open(path, "rb") as file:
             header = file.read(_HEADER_BYTES)
     except FileNotFoundError:
         return
-    except IsADirectoryError:
-        raise ConfigError(
-            f"{path}: a folder, not a journal", "name a file with --journal"
-        ) from None
     if not header:
         return
     ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,11 @@ from datetime import datetime
 from functools import cache
 
 from albumup.config.known_secrets import known
+from albumup.disk import open_own
 
 MOST_BYTES = 1 << 20
 """The most bytes of a log; before it would grow further, it becomes a former one."""
 _PIECE = 1 << 16
-_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _USER = re.compile(r"(?<=://)[^/\s]+(?=@)")
 _QUERY = re.compile(r"(https?://[^\s?#]+\?)[^\s#]+")
 _MASK = "********"
@@ -140,12 +139,9 @@ def open_to_append(path: str) -> int:
 
     Raises OSError.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
+    descriptor = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no file", path)
-        if found.st_mode & 0o177:
+        if os.fstat(descriptor).st_mode & 0o177:
             os.fchmod(descriptor, 0o600)
     except OSError:
         os.close(descriptor)
@@ -169,6 +165,8 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.faults: dict[str, str] = {}
+        """Why former logs cannot be read, by path."""
         self._waiting = self._opened()
         """The descriptors of the files to read, the oldest first; the last one may grow."""
 
@@ -210,12 +208,19 @@ class Reader:
         """
         found: list[int] = []
         for path in reversed(files_of(self._path)):
-            with suppress(FileNotFoundError):
-                descriptor = os.open(path, os.O_RDONLY | _FLAGS)
-                if any(_is_same(descriptor, other) for other in found):
-                    os.close(descriptor)
-                else:
-                    found.insert(0, descriptor)
+            try:
+                descriptor = open_own(path, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if path == self._path:
+                    raise
+                self.faults[path] = error.strerror or str(error)
+                continue
+            if any(_is_same(descriptor, other) for other in found):
+                os.close(descriptor)
+            else:
+                found.insert(0, descriptor)
         return found
 
 
