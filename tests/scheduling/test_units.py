@@ -72,6 +72,7 @@ def test_a_service_without_its_command_is_read_as_none() -> None:
 def test_the_units_are_what_the_contract_says() -> None:
     service, timer = units.service_of(schedule()), units.timer_of(schedule("push", "/x"))
     assert {"Type=oneshot", "SuccessExitStatus=75", "Nice=10"} <= set(service.splitlines())
+    assert "SuccessExitStatus=143" in service.splitlines(), "a shutdown is no failure"
     assert {"Persistent=true", "RandomizedDelaySec=720"} <= set(timer.splitlines())
     assert units.when_of(timer) == f"*:{schedule('push', '/x').minutes[0]}"
 

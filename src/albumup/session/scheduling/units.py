@@ -28,6 +28,7 @@ def service_of(schedule: Schedule) -> str:
         f"ExecStart={_command(schedule)}\n"
         f"{carried}"
         "SuccessExitStatus=75\n"
+        "SuccessExitStatus=143\n"
         "Nice=10\n"
     )
 
