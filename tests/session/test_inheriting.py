@@ -111,3 +111,19 @@ def test_others_wait_a_while_for_whoever_goes_on(
     clock.now += 60.0
     others.look()
     assert others.code([uploader.trip]) == 130
+
+
+@pytest.mark.parametrize("code", [130, None])
+def test_whoever_comes_in_between_waits_for_it_too(
+    journal: Journal, uploader: Uploader, clock: StillClock, code: int | None
+) -> None:
+    if code is None:
+        uploader.close()
+    else:
+        uploader.end(code)
+    others = Others(journal, now=clock)
+    others.look()
+    assert others.code([uploader.trip]) is None
+    clock.now += 60.0
+    others.look()
+    assert others.code([uploader.trip]) == 75

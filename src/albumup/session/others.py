@@ -52,7 +52,17 @@ class Others:
         elif self.last is not None and self._takeover_until < 0:
             self.last = runs.run_of(self._journal, self.last.id)
             self._takeover_until = self._now() + _TAKEOVER_SECONDS * self._may_be_taken_over()
+        elif self._takeover_until < 0:
+            self._takeover_until = self._now() + _TAKEOVER_SECONDS * self._has_heir()
         return self.run
+
+    def _has_heir(self) -> bool:
+        """Whether a run that was killed, or has ended just now, left albums to another process."""
+        last = runs.last(self._journal)
+        if last is None:
+            return False
+        is_recent = last.ended is None or self._journal.clock() < last.ended + _TAKEOVER_SECONDS
+        return is_recent and bool(self.unfinished(runs.with_heirs(self._journal, last.id)))
 
     def _may_be_taken_over(self) -> bool:
         """Whether another process may soon go on where the last run ended."""
