@@ -144,6 +144,22 @@ def test_now_cuts_and_says_what_is_to_be_sent_again(home: Home, server: FormServ
     assert held(home) == []
 
 
+def test_now_says_which_photos_may_be_there_already(home: Home, server: FormServer) -> None:
+    home.form(server)
+    assert home.run("push", home.photos(1, "first", first=9)).returncode == 0
+    home.photos(3)
+    server.may_answer.clear()
+    first = home.start("push", "trip", "-j2")
+    until(lambda: server.in_flight == 2)
+    until(lambda: home.sql("select count(*) from attempt where whole_at > 0")[0] == (3,))
+    done = home.run("stop", "--now")
+    assert done.returncode == 0
+    (said,) = [line for line in done.stderr.splitlines() if "Cut" in line]
+    assert said.startswith("Cut before the answer came: 2 uploads (IMG_1.JPG, IMG_2.JPG: ")
+    assert said.endswith("B); they may be there already")
+    assert finish(first).returncode == 143
+
+
 @pytest.mark.long
 def test_a_stopped_album_that_is_resumed_comes_back_into_the_run(
     home: Home, server: FormServer, may_go: threading.Event

@@ -87,8 +87,12 @@ def _named(uploads: Sequence[Upload], more: str = "") -> str:
 def _lines(app: App, journal: Journal, said: Sequence[Stopped], stops: Stops) -> list[str]:
     """Lines about the albums' fates, and about the uploader."""
     lines = []
-    if cut := [upload for one in said for upload in one.cut]:
-        lines.append(f"Cut {_named(cut, ' to send again')}")
+    cut = [upload for one in said for upload in one.cut]
+    if parts := [upload for upload in cut if not upload.is_whole]:
+        lines.append(f"Cut {_named(parts, ' to send again')}")
+    if whole := [upload for upload in cut if upload.is_whole]:
+        they = "it" if len(whole) == 1 else "they"
+        lines.append(f"Cut before the answer came: {_named(whole)}; {they} may be there already")
     if stops.pid is None and any(one.fate is not Fate.SETTLED for one in said):
         lines.append("Nobody is uploading.")
     lines += [_album_line(app, journal, one) for one in said[:_MOST_ALBUMS]]

@@ -11,10 +11,14 @@ from albumup.journal.states import DONE, State, is_in
 
 
 class Upload(Struct, frozen=True):
-    """An upload of a photo. ``bytes``: the photo's size, or the bytes that were sent in vain."""
+    """An upload of a photo. ``bytes``: the photo's size, or the bytes that were sent in vain.
+
+    ``is_whole``: it was cut after all of its bytes had left, before the answer came.
+    """
 
     path: bytes
     bytes: int
+    is_whole: bool = False
 
 
 def in_flight(journal: Journal, album_ids: Iterable[int]) -> list[Upload]:
@@ -31,12 +35,17 @@ def cut_since(
 ) -> list[Upload]:
     """The uploads of these albums that a run has cut since ``since`` (Unix seconds)."""
     sql = (
-        "select photo.path, attempt.bytes from attempt join task on task.id = task_id"
-        " join photo on photo.id = task.photo_id where run_id = ? and task.album_id = ?"
-        " and attempt.ended >= ? and outcome = 'free' and attempt.error = 'cut' order by attempt.id"
+        "select photo.path, attempt.bytes, outcome = 'in_doubt' from attempt"
+        " join task on task.id = task_id join photo on photo.id = task.photo_id"
+        " where run_id = ? and task.album_id = ? and attempt.ended >= ?"
+        " and (outcome, attempt.error)"
+        " in (values ('free', 'cut'), ('in_doubt', 'cut before the answer came'))"
+        " order by attempt.id"
     )
     return [
-        Upload(*row) for album_id in album_ids for row in journal.rows(sql, run_id, album_id, since)
+        Upload(path, count, bool(is_whole))
+        for album_id in album_ids
+        for path, count, is_whole in journal.rows(sql, run_id, album_id, since)
     ]
 
 
