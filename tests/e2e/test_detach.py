@@ -476,7 +476,7 @@ def test_resume_hands_over_and_names_only_what_is_not_settled(
 
 
 def test_what_is_meant_for_albumup_itself_does_nothing_by_hand(home: Home) -> None:
-    done = home.run("resume", "--in-background", "77")
+    done = home.run("resume", "--in-background", "7777")
     assert done.returncode == 2
     assert "--detach" in done.stderr
 
