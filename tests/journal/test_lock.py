@@ -170,3 +170,39 @@ def test_an_error_inside_frees_it(path: str) -> None:
     with pytest.raises(ZeroDivisionError), FileLock(path):
         raise ZeroDivisionError
     assert not is_locked(path)
+
+
+def test_a_path_that_was_deleted_is_taken_again(path: str) -> None:
+    ours = FileLock(path)
+    assert ours.take()
+    assert ours.keep()
+    os.unlink(path)
+    assert not is_locked(path)
+    assert ours.keep()
+    assert is_locked(path)
+    assert not FileLock(path).take(0.0)
+    ours.release()
+    assert not is_locked(path)
+
+
+def test_a_path_that_another_has_taken_is_lost(path: str, holder: subprocess.Popen[str]) -> None:
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    ours = FileLock(path + "2")
+    assert ours.take()
+    ours.path = path  # as if it had been there before
+    assert not ours.keep()
+    assert is_locked(path + "2"), "what is ours stays ours"
+    ours.release()
+    assert not is_locked(path + "2")
+
+
+def test_a_folder_that_is_gone_takes_no_lock_away(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    ours = FileLock(str(folder / "journal.db.lock"))
+    assert ours.take()
+    (folder / "journal.db.lock").unlink()
+    folder.rmdir()
+    assert ours.keep()
+    ours.release()

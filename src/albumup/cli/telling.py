@@ -24,6 +24,7 @@ from albumup.session.telling import (
     Inherited,
     JournalGone,
     Left,
+    LockTaken,
     Nobody,
     Silent,
     Standing,
@@ -178,6 +179,9 @@ def lines_of(word: Word) -> Sequence[str]:
         case JournalGone(path):
             gone = f"{escape(shown(path))} was moved or deleted: nothing new starts."
             return [f"{gone} Bring it back, then: albumup resume"]
+        case LockTaken(path):
+            taken = f"{escape(shown(path))} was deleted, and another process uploads now."
+            return [f"{taken} This one ends; see: albumup status"]
         case Watching(pid):
             return [
                 f"Process {pid} is uploading. Ctrl-C leaves it at that; to stop it: albumup stop"

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from albumup.disk import open_own
+from albumup.errors import AlbumupError
 
 PATIENCE = 1.0
 """Seconds of trying again after a refusal: a reader's probe (``is_locked``) holds the lock for an
@@ -52,6 +53,23 @@ class FileLock:
                 self._descriptor = descriptor
                 return True
 
+    def keep(self) -> bool:
+        """Take the path again if it does not lead to the locked file any more, because somebody has
+        deleted that. False if another process has taken it."""
+        held = self._descriptor
+        if held is None or _is_at(held, self.path):
+            return True
+        self._descriptor = None
+        try:
+            is_kept = self.take()
+        except (OSError, AlbumupError):
+            is_kept = True  # nobody else can make one there either
+        if self._descriptor is None:
+            self._descriptor = held
+        else:
+            os.close(held)
+        return is_kept
+
     def release(self) -> None:
         """Release the lock, if it is held."""
         if self._descriptor is not None:
@@ -69,6 +87,13 @@ class FileLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
 
 
 def is_locked(path: str) -> bool:

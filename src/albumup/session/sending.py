@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from albumup.errors import LocalError
+from albumup.errors import LocalError, TryLater
 from albumup.journal import notices, reading, runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock
@@ -22,6 +22,7 @@ from albumup.processes import is_alive, withhold
 from albumup.session.aside import aside
 from albumup.session.changing import Change, ask, ignored, wait_until_seen
 from albumup.session.following import Follower
+from albumup.session.guarding import is_alone
 from albumup.session.inheriting import inherit
 from albumup.session.live import Live
 from albumup.session.notifying import Notifying, token_names
@@ -35,6 +36,7 @@ from albumup.session.telling import (
     Hanging,
     Inherited,
     JournalGone,
+    LockTaken,
     Standing,
     Stopping,
     Warned,
@@ -258,6 +260,8 @@ class Session:
         if not self._lock.take(patience):
             return False
         try:
+            if not is_alone(self.journal, self._lock):
+                return False
             with self.journal.transaction():
                 runs.close_dead(self.journal)
         except BaseException:
@@ -283,9 +287,8 @@ class Session:
         heard = 0
         has_begun = is_gone = False
         while not thread.wait(_POLL):
-            if not is_gone and self._is_gone():
-                is_gone = True
-                self._end_without_journal(thread)
+            if not is_gone and self._is_time_to_look():
+                is_gone = not self._are_in_place(thread)
             if thread.has_begun and not has_begun:
                 has_begun = True
                 self.audience.begun()
@@ -300,7 +303,7 @@ class Session:
         end = thread.end
         live.end(thread.shown, end)
         self._only_waits = end is not None and end.only_waits
-        if is_gone:
+        if is_gone and not self.journal.is_in_place():
             self.journal.make_whole()
         if end is None:
             raise thread.fault or LocalError("the run ended without an end")
@@ -308,18 +311,26 @@ class Session:
             raise end.fault
         return self.audience.ended(end)
 
-    def _is_gone(self) -> bool:
-        """Was the journal moved or deleted? Looks once a second."""
+    def _is_time_to_look(self) -> bool:
+        """Has a second passed since the last look at the journal's place?"""
         now = time.monotonic()
-        if now < self._place_at:
-            return False
-        self._place_at = now + _PLACE_SECONDS
-        return not self.journal.is_in_place()
+        is_time = now >= self._place_at
+        if is_time:
+            self._place_at = now + _PLACE_SECONDS
+        return is_time
 
-    def _end_without_journal(self, thread: EngineThread) -> None:
-        """End the run: no other command would read what it records."""
-        self.audience.say(JournalGone(self.journal.path))
-        thread.drain(Stop(LocalError.exit_code, hold=False), GRACE[signal.SIGTERM])
+    def _are_in_place(self, thread: EngineThread) -> bool:
+        """Are the journal and its lock in their places? If not, end the run: no other command would
+        read what it records, or another process uploads, too."""
+        if not self.journal.is_in_place():
+            self.audience.say(JournalGone(self.journal.path))
+            thread.drain(Stop(LocalError.exit_code, hold=False), GRACE[signal.SIGTERM])
+            return False
+        if not self._lock.keep():
+            self.audience.say(LockTaken(self._lock.path))
+            thread.drain(Stop(TryLater.exit_code, hold=False), 0.0)
+            return False
+        return True
 
     def _hear(self, thread: EngineThread, live: Live) -> None:
         """Pass the engine's new events on to the audience, and to others."""

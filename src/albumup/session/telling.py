@@ -77,6 +77,13 @@ class JournalGone(Struct, frozen=True):
     path: str
 
 
+class LockTaken(Struct, frozen=True):
+    """The lock's file was deleted, and another process has taken the lock meanwhile: this one
+    ends."""
+
+    path: str
+
+
 class Watching(Struct, frozen=True):
     """Process ``pid`` is uploading, and is watched. ``began``: Unix seconds."""
 
@@ -133,7 +140,8 @@ class Warned(Struct, frozen=True):
 
 Word = (
     (HandedOver | Inherited | Following | Left | Stopping | Cutting | Hanging)
-    | (JournalGone | Watching | Ebbing | Silent | Vanished | Nobody | Warned | TakenOver)
+    | (JournalGone | LockTaken | Watching | Ebbing | Silent | Vanished | Nobody)
+    | (Warned | TakenOver)
 )  # fmt: skip
 
 
