@@ -50,6 +50,29 @@ def test_a_command_that_fails_says_so(script: str, words: str) -> None:
     assert run("sh", "-c", script, given=b"x" * 1_000_000).words == words
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("missing", "No such file or directory"),
+        ("folder", "it is a folder"),
+        ("fifo", "it is no file"),
+        ("plain", "it is not executable: chmod +x"),
+        ("stray", "what its first line names (#!) is not there"),
+        ("text", "it is no program, and begins with no line such as #!/bin/sh"),
+    ],
+)
+def test_what_is_no_program_is_called_what_it_is(tmp_path: Path, kind: str, words: str) -> None:
+    path = tmp_path / kind
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path, 0o755)
+    elif kind != "missing":
+        path.write_text("#!/nowhere/sh\n" if kind == "stray" else "echo\n")
+        path.chmod(0o644 if kind == "plain" else 0o755)
+    assert run(str(path)).fault == f"{path} cannot be run: {words}"
+
+
 def test_the_keys_in_its_addresses_are_not_told() -> None:
     url = "https://anna:hunter2@example.org/up?k=hush-7f"
     end = run("sh", "-c", 'echo "no answer: $1" >&2; exit 7', "sh", url)
@@ -86,7 +109,7 @@ def test_a_command_that_does_not_read_its_input_is_no_fault() -> None:
     ("command", "why"),
     [
         ("no-such-command", "No such file or directory"),
-        ("/", "Permission denied"),
+        ("/", "it is a folder"),
         ("nul\0byte", "not a command"),
     ],
 )

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from albumup.config.shown_address import MASK, secrets_in
+from albumup.processes import why_not_run
 
 LIMIT_SECONDS = 30.0
 MOST_OUTPUT = 65536
@@ -65,8 +66,7 @@ def run_hook(
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not a command"
-            return HookEnd(f"{command[0]} cannot be run: {why}")
+            return HookEnd(f"{command[0]} cannot be run: {why_not_run(command[0], error)}")
         fed.hand_over()
         with _Pipes(process, fed) as pipes:
             return _hidden(command, _watched(process, pipes, limit, gives_up))

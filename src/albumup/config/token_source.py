@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from albumup.config.file import absolute, closed_again, place_of, shown
 from albumup.config.known_secrets import know
 from albumup.errors import ConfigError
+from albumup.processes import why_not_run
 
 if TYPE_CHECKING:
     from albumup.config.settings import CommonSettings
@@ -84,7 +85,7 @@ def _token_from_command(command: Sequence[str], where: str) -> str:
             f"{where}: {command[0]} has not answered within {COMMAND_LIMIT:g} s"
         ) from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a command"
+        reason = why_not_run(command[0], error)
         raise ConfigError(f"{where}: {command[0]} cannot be run: {reason}") from None
     if done.returncode != 0:
         raise ConfigError(f"{where}: {command[0]} ended with exit status {done.returncode}")
