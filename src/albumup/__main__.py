@@ -166,7 +166,7 @@ def _understood(app: App, error: Exception) -> AlbumupError:
     import traceback
 
     from albumup.errors import AlbumupError, LocalError
-    from albumup.journal.opening import CorruptJournal, journal_fault
+    from albumup.journal.opening import CorruptJournal, file_fault, journal_fault
     from albumup.session.damage import put_aside, to_do_again
 
     ended: BaseException = (
@@ -180,6 +180,8 @@ def _understood(app: App, error: Exception) -> AlbumupError:
     if isinstance(ended, AlbumupError):
         return ended if app.command in _SENDING else to_do_again(ended, "try again")
     if isinstance(error, OSError):
+        if str(error.filename).startswith(app.journal):
+            return file_fault(app.journal, error)
         return LocalError(f"{error.filename or 'this computer'}: {error.strerror or error}")
     if app.options.get("verbose"):
         traceback.print_exception(error)

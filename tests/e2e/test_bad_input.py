@@ -251,6 +251,28 @@ def test_a_state_folder_that_cannot_be_written(home: Home, someone_else: list[st
     assert run_as(someone_else, home, "push", "trip").returncode == 0
 
 
+@pytest.mark.long
+def test_a_lock_that_belongs_to_somebody_else_is_named(home: Home, someone_else: list[str]) -> None:
+    """As a sudo albumup leaves it."""
+    home.config("[defaults]\nstable_for = 0\n")
+    home.photos(1)
+    if run_as(someone_else, home, "push", "trip").returncode:
+        pytest.skip("the checkout cannot be read by another user")
+    Path(f"{home.journal}.lock").chmod(0)
+    commands = [["status"], ["push", "trip", "--album", "b"]]
+    if not someone_else:  # root's interpreter may be out of another user's reach
+        commands.append(["push", "trip", "--album", "b", "--detach"])
+    for words in commands:
+        done = run_as(someone_else, home, *words)
+        assert done.returncode == 1, done.stderr
+        assert f"{home.journal}.lock: Permission denied" in done.stderr.replace(
+            "~", str(home.folder)
+        )
+        assert "chown" in done.stderr
+    log = Path(f"{home.journal}.log")
+    assert not log.exists() or "Traceback" not in log.read_text()
+
+
 # The config.
 
 

@@ -25,7 +25,7 @@ from albumup.cli.telling import Teller, lines_of
 from albumup.cli.titles import title_of, verb_of
 from albumup.cli.typed import ResumeOptions
 from albumup.cli.words import shown_name
-from albumup.errors import AlbumupError, UsageError
+from albumup.errors import AlbumupError, LocalError, UsageError
 from albumup.journal import copies, runs
 from albumup.journal.journal import Journal
 from albumup.journal.opening import open_reader, paths_of
@@ -63,6 +63,9 @@ def run(app: App, line: int, given: ResumeOptions) -> int:
         log.line(
             f"Ends (exit {error.exit_code}):"
         )  # the error's words follow: all commands end alike
+        raise
+    except (OSError, sqlite3.Error):
+        log.line(f"Ends (exit {LocalError.exit_code}):")
         raise
     except Exception:
         log.line(tame(traceback.format_exc().rstrip("\n")))

@@ -198,9 +198,15 @@ def local_faults(path: str) -> Iterator[None]:
     except sqlite3.Error as error:
         raise journal_fault(path, error) from error
     except OSError as error:
-        raise LocalError(
-            f"{error.filename or path}: {error.strerror or error}", "everything unsent waits"
-        ) from error
+        raise file_fault(path, error) from error
+
+
+def file_fault(path: str, error: OSError) -> LocalError:
+    """An error of a file of the journal at ``path`` as an error for people."""
+    hint = "everything unsent waits"
+    if isinstance(error, PermissionError):
+        hint = "it has to be yours (as root: chown; after a sudo albumup it is not), then try again"
+    return LocalError(f"{error.filename or path}: {error.strerror or error}", hint)
 
 
 def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
