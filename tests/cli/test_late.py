@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from albumup.cli.late import line_of, tell_late
 from albumup.journal import notices
 from albumup.journal.journal import Journal
 from albumup.journal.notices import Cause, Message, Notice
+from albumup.journal.opening import open_for_a_word
+from albumup.session import late
 from albumup.session.late import Late
 
 
@@ -59,6 +64,53 @@ def test_what_a_terminal_that_vanished_did_not_get_is_told_later(
     assert told(path, monkeypatch, 0) == []
     assert told(path, monkeypatch) == ["b", "c"]
     assert told(path, monkeypatch) == []
+
+
+class Crowded(Terminal):
+    """A terminal on which another process looks, too, at each line."""
+
+    def __init__(self, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(99)
+        self.others: list[str] = []
+        self._path, self._patch = path, monkeypatch
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            with self._patch.context() as patch:
+                patch.setattr("os.getpid", lambda: 1)
+                patch.setattr("sys.stderr", other := Terminal(99))
+                tell_late(App({"journal": self._path}))
+            self.others.append(other.getvalue())
+        return super().write(text)
+
+
+def test_what_one_terminal_is_being_told_no_other_is(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Crowded(path, monkeypatch)
+    monkeypatch.setattr("sys.stderr", terminal)
+    tell_late(App({"journal": path}))
+    assert len(terminal.getvalue().splitlines()) == 3
+    assert terminal.others == [""] * 3
+    assert told(path, monkeypatch) == []
+
+
+def test_whoever_cannot_claim_them_leaves_those_that_another_has_claimed(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had to wait too long for the other one's commits."""
+    claimed = []
+
+    def busy(journal: str, patience: float) -> sqlite3.Connection | None:
+        connection = open_for_a_word(journal, patience)
+        if not claimed and connection is not None:
+            with contextlib.closing(connection):
+                claimed.append(notices.claim_to_say(connection, time.time(), 1, [2]))
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(late, "open_for_a_word", busy)
+    assert told(path, monkeypatch) == ["a", "c"]
+    assert claimed == [{2}]
 
 
 def test_where_nothing_is_known_nothing_is_said_or_made(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -119,9 +120,39 @@ def test_a_screen_leaves_to_a_running_uploader_what_that_will_hand_over(journal:
 def test_what_was_said_is_not_said_again_and_still_handed_over(journal: Journal) -> None:
     key = owe(journal)
     with journal.transaction():
-        notices.said(journal.connection, 1.0, [number_of(journal, key)])
+        notices.said(journal.connection, 1.0, OURS, [number_of(journal, key)], [])
     assert unsaid(journal) == []
     assert claim(journal, OURS) == [key]
+
+
+def say(journal: Journal, pid: int, keys: Iterable[str], *alive: int) -> list[str]:
+    """Claim notices for a screen; the keys of the claimed ones."""
+    ids = {number_of(journal, key): key for key in keys}
+    now = journal.clock()
+    free = notices.claim_to_say(
+        journal.connection, now, pid, ids, lambda pid: pid in (OURS, *alive)
+    )
+    return [ids[one] for one in sorted(free)]
+
+
+def test_what_one_screen_is_about_to_say_no_other_says(journal: Journal, clock: StillClock) -> None:
+    first, second = owe(journal), owe(journal)
+    assert say(journal, OURS, [first]) == [first]
+    assert unsaid(journal, OURS) == [(second, "")]
+    assert say(journal, THEIRS, [first, second], THEIRS) == [second]
+    assert unsaid(journal, THEIRS) == [(first, "")], "whoever was about to say it is dead"
+    clock.now += CLAIM_SECONDS + 1
+    assert [key for key, _ in unsaid(journal, OURS, THEIRS)] == [first, second], "they hang"
+
+
+def test_a_screen_gives_up_its_claims_and_nobody_elses(journal: Journal) -> None:
+    told, untold, channels = (owe(journal) for _ in range(3))
+    say(journal, OURS, [told, untold])
+    assert claim(journal, THEIRS, OURS, THEIRS) == [channels]
+    left = [number_of(journal, untold), number_of(journal, channels)]
+    notices.said(journal.connection, 1.0, OURS, [number_of(journal, told)], left)
+    assert unsaid(journal, OURS, THEIRS) == [(untold, "")]
+    assert claim(journal, OURS, OURS, THEIRS) == [told, untold], "it is still handed over"
 
 
 def test_closing_words_count_for_their_albums_alone(journal: Journal) -> None:
@@ -386,6 +417,24 @@ def test_a_claim_that_the_run_did_not_make_is_made_at_the_end(
     one.turn(never)
     finish(one, journal)
     assert receiver.got == [key]
+
+
+def test_what_a_screen_was_saying_is_handed_over_before_the_command_ends(
+    journal: Journal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, pid = owe(journal), os.getpid()
+    say(journal, pid, [key])
+    one, _ = courier()
+    wait = one._hands.work_for
+
+    def said_meanwhile(seconds: float) -> None:
+        notices.said(journal.connection, 1.0, pid, [number_of(journal, key)], [])
+        wait(seconds)
+
+    monkeypatch.setattr(one._hands, "work_for", said_meanwhile)
+    finish(one, journal)
+    assert receiver.got == [key]
+    assert not notices.is_owed(journal)
 
 
 def test_a_channel_that_failed_is_not_run_again_and_its_reason_is_said(

@@ -10,7 +10,7 @@ from albumup.config.file import Config, Defaults
 from albumup.config.unattended import Unattended
 from albumup.journal import runs
 from albumup.journal.opening import paths_of
-from albumup.session.late import late_notices, mark_told
+from albumup.session.late import claim_late, mark_told
 from albumup.session.live import Live
 from albumup.session.notifying import Notifying
 from albumup.uploader.engine_thread import Shown
@@ -97,7 +97,7 @@ class Command:
 def look_at_terminal(scene: Scene) -> None:
     """The first lines of a command on a terminal: what nobody has told yet."""
     now = scene.clock()
-    found = late_notices(scene.disk.journal, now)
+    found = claim_late(scene.disk.journal, now)
     for late in found:
         key = late.notice.key
         scene.channel.said[key] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from albumup.cli import sums
 from albumup.cli.app import App
@@ -14,27 +15,33 @@ from albumup.errors import AlbumupError
 from albumup.journal.notices import Cause, Notice
 from albumup.journal.rows import Album
 from albumup.journal.summary import Summary
-from albumup.session.late import MOST, Late, late_notices, mark_told
+from albumup.session.late import MOST, Late, claim_late, mark_told
 
 
 def tell_late(app: App) -> None:
     """Tell each notice that nobody has seen, once; under ``-q`` only those about trouble."""
-    now = time.time()
+    now, is_quiet = time.time(), bool(app.options.get("quiet"))
     try:
-        found = late_notices(app.journal, now) if app.has_journal() else []
+        if not app.has_journal():
+            return
+        found = claim_late(app.journal, now, lambda one: one.is_trouble or not is_quiet)
     except (AlbumupError, OSError):
         return  # the command itself reports what is wrong with the journal
-    if app.options.get("quiet"):
-        found = [one for one in found if one.notice.is_trouble]
-    told = found[:-MOST]
-    if told and not app.screen.takes(f"{counted(len(told), 'earlier notice')}: albumup status"):
-        return
-    for one in found[-MOST:]:
+    if found:
+        told = _told(app, found, now)
+        mark_told(app.journal, found[:told], now, untold=found[told:])
+
+
+def _told(app: App, found: Sequence[Late], now: float) -> int:
+    """Tell notices; return the number of the first ones that the terminal has got."""
+    told = max(0, len(found) - MOST)
+    if told and not app.screen.takes(f"{counted(told, 'earlier notice')}: albumup status"):
+        return 0
+    for one in found[told:]:
         if not app.screen.takes(line_of(one, now)):
             break  # the terminal has gone; the next command tells the rest
-        told.append(one)
-    if told:
-        mark_told(app.journal, told, now)
+        told += 1
+    return told
 
 
 def line_of(late: Late, now: float) -> str:

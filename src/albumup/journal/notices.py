@@ -1,8 +1,8 @@
 """Notices: messages owed to the user, journaled with the change that causes them.
 
-Each notice goes two ways. The channels of the config get it once, if there are any; a process
-claims it for that, so that two do not hand it over at once. And the user is owed it until a channel
-has taken it, or until it was said on a terminal. Call functions that change something inside
+Each notice goes two ways. The channels of the config get it once, if there are any. And the user is
+owed it until a channel has taken it, or until it was said on a terminal. A process claims it for
+either way, so that two do not do it at once. Call functions that change something inside
 ``Journal.transaction()``.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +127,12 @@ def is_owed(journal: Journal) -> bool:
     return bool(journal.rows("select 1 from notice where handed_over is null limit 1"))
 
 
+def is_owed_by_others(journal: Journal, pid: int) -> bool:
+    """Is there a notice that the channels have not had, and that ``pid`` could not claim?"""
+    sql = "select 1 from notice where handed_over is null and claimed_by is not ? limit 1"
+    return bool(journal.rows(sql, pid))
+
+
 def claim(journal: Journal, pid: int, is_alive: Callable[[int], bool] = is_alive) -> list[Notice]:
     """Claim for process ``pid`` the notices that the channels have not had, the oldest first.
 
@@ -187,23 +193,52 @@ def unsaid(
 ) -> list[Notice]:
     """The notices that the user was not told, the oldest first.
 
-    Without those that a channel may take any moment: claimed ones, and while an uploader
-    ``is_running`` those that it has not looked at.
+    Without those that another process may tell any moment: claimed ones, and while an uploader
+    ``is_running`` those that its channels have not had.
     """
     rows = connection.execute("select * from notice where delivered is null order by id").fetchall()
     return [
         _notice(row)
         for row in rows
-        if row["handed_over"] is not None or not (is_running or _is_claimed(row, now, is_alive))
+        if (row["handed_over"] is not None or not is_running)
+        and not _is_claimed(row, now, is_alive)
     ]
 
 
-def said(connection: sqlite3.Connection, now: float, notice_ids: Iterable[int]) -> None:
-    """Note, in one statement, that the user was told these notices on a terminal."""
+def claim_to_say(
+    connection: sqlite3.Connection,
+    now: float,
+    pid: int,
+    notice_ids: Collection[int],
+    is_alive: Callable[[int], bool] = is_alive,
+) -> set[int]:
+    """Claim, in a transaction of its own, for process ``pid`` those of the notices that still are
+    unsaid, and that no other living process claims; return their ids."""
+    connection.execute("begin immediate")
+    free = {one.id for one in unsaid(connection, now, is_alive)}.intersection(notice_ids)
     connection.execute(
-        "update notice set delivered = coalesce(delivered, ?)"
-        " where id in (select value from json_each(?))",
-        (now, json.dumps(list(notice_ids))),
+        "update notice set claimed_by = ?, claimed_at = ? where id in (select value from"
+        " json_each(?))",
+        (pid, now, json.dumps(list(free))),
+    )
+    connection.execute("commit")
+    return free
+
+
+def said(
+    connection: sqlite3.Connection, now: float, pid: int, told: Iterable[int], untold: Iterable[int]
+) -> None:
+    """Note, in one statement, that process ``pid`` has told the user these notices on a terminal.
+
+    ``told``, ``untold``: the ids of notices; the claims of both are given up.
+    """
+    connection.execute(
+        "update notice set claimed_by = nullif(claimed_by, ?1),"
+        " claimed_at = iif(claimed_by = ?1, null, claimed_at),"
+        " delivered = iif(id in (select value from json_each(?2)), coalesce(delivered, ?4),"
+        " delivered) where id in (select value from json_each(?2) union"
+        " select value from json_each(?3))",
+        (pid, json.dumps(list(told)), json.dumps(list(untold)), now),
     )
 
 

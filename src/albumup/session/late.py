@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
@@ -52,10 +53,33 @@ def late_notices(path: str, now: float) -> list[Late]:
             return [_with_twin(connection, one) for one in _joined(found)]
 
 
-def mark_told(path: str, told: Collection[Late], now: float) -> None:
-    """Note that these notices were told. If the journal cannot be written now, they come again."""
-    ids = [number for one in told for number in one.stands_for]
-    _write(path, lambda connection: notices.said(connection, now, ids))
+def claim_late(
+    path: str, now: float, is_wanted: Callable[[Notice], bool] = lambda _: True
+) -> list[Late]:
+    """Claim the notices that the user has not seen and wants, so that no other terminal tells them.
+
+    If the journal cannot be written now, they are told all the same, unless another command has
+    claimed them meanwhile. Raises AlbumupError, OSError.
+    """
+    found = [one for one in late_notices(path, now) if is_wanted(one.notice)]
+    if not found:
+        return []
+    ids, free = _ids(found), list[int]()
+    pid = os.getpid()
+    if not _write(path, lambda one: free.extend(notices.claim_to_say(one, now, pid, ids))):
+        free = _ids(late_notices(path, now))
+    own = set(free)
+    found = [replace(one, stands_for=tuple(own.intersection(one.stands_for))) for one in found]
+    return [one for one in found if one.stands_for]
+
+
+def mark_told(path: str, told: Collection[Late], now: float, untold: Collection[Late] = ()) -> None:
+    """Note that these notices were told, and give up the claims to the ``untold`` ones.
+
+    If the journal cannot be written now, they come again.
+    """
+    pid, ids, others = os.getpid(), _ids(told), _ids(untold)
+    _write(path, lambda connection: notices.said(connection, now, pid, ids, others))
 
 
 def note_told(journal: Journal, album_ids: Collection[int]) -> None:
@@ -68,12 +92,19 @@ def note_told(journal: Journal, album_ids: Collection[int]) -> None:
         )
 
 
-def _write(path: str, change: Callable[[sqlite3.Connection], None]) -> None:
+def _write(path: str, change: Callable[[sqlite3.Connection], None]) -> bool:
+    """Make a change; return False if the journal cannot be written now."""
     with suppress(AlbumupError, OSError, sqlite3.Error):
         connection = open_for_a_word(path, _PATIENCE)
         if connection is not None:
             with closing(connection):
                 change(connection)
+            return True
+    return False
+
+
+def _ids(found: Iterable[Late]) -> list[int]:
+    return [number for one in found for number in one.stands_for]
 
 
 def _joined(found: Sequence[Notice]) -> list[Late]:

@@ -6,6 +6,7 @@ to the caller.
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
@@ -40,6 +41,10 @@ LAST_SECONDS = 30.0
 MOST_SECONDS = 70.0
 """Seconds that a notice may still take that was begun just before: two channels."""
 CUT_SECONDS = 1.0
+_AGAIN_SECONDS = 1.0
+"""Seconds until another look at notices that other processes are at."""
+_OTHERS_SECONDS = 1.5
+"""The most seconds at a command's end for these: a terminal claims one for an instant."""
 _POLL = 0.05
 _LACK = "notice lack"
 """The journal's key for a report that something is missing on this computer."""
@@ -62,6 +67,13 @@ def in_own_transaction(journal: Journal, change: Callable[[Journal], T]) -> Futu
     else:
         done.set_result(made)
     return done
+
+
+class _Claimed(Struct, frozen=True):
+    """Notices for the channels. ``is_some_left``: other processes are at other ones."""
+
+    notices: list[Notice]
+    is_some_left: bool
 
 
 class _Mark(Struct, frozen=True):
@@ -93,7 +105,9 @@ class Notifying:
         self._now = now
         self._is_owed = True
         """The journal may hold notices that no channel had, some from processes that died."""
-        self._claiming: Future[list[Notice]] | None = None
+        self._again_at = math.inf
+        """When to look again at notices that other processes are at, by ``now``."""
+        self._claiming: Future[_Claimed] | None = None
         self._marks: list[_Mark] = []
         self._seen: set[int] = set()
         """The ids of all notices that were given to the hands."""
@@ -127,8 +141,8 @@ class Notifying:
                 self._give(claiming.result())
             else:
                 self._is_owed = True  # the engine was not there yet
-        if self._is_owed and self._claiming is None:
-            self._is_owed = False
+        if (self._is_owed or self._now() >= self._again_at) and self._claiming is None:
+            self._is_owed, self._again_at = False, math.inf
             self._claiming = change(self._claim)
 
     def finish(self, journal: Journal, said: Collection[int], gives_up: Callable[[], bool]) -> None:
@@ -152,21 +166,28 @@ class Notifying:
 
     def _wait(self, change: Change, gives_up: Callable[[], bool]) -> None:
         """Take turns until all notices are handed over, or hang."""
+        others_until = self._now() + _OTHERS_SECONDS
         until = self._now() + LAST_SECONDS
         ends_at = until + MOST_SECONDS
         self.turn(change)
         self.turn(change)  # hands over the notices that the first turn has claimed
-        while self._waiting and self._now() < ends_at:
+        while self._now() < (ends_at if self._waiting else others_until) and self._is_left():
             self._hands.work_for(_POLL)
             if not self._is_cut and gives_up():
                 self._is_cut, ends_at = True, self._now() + CUT_SECONDS
             self._is_last = self._is_cut or self._now() >= until
             self.turn(change)
+            if not self._waiting:
+                self.turn(change)  # hands over what the other processes have given up
         self.turn(change)  # says the words about the last notices
+
+    def _is_left(self) -> bool:
+        """Has this process a notice to wait for, its own or another process's?"""
+        return bool(self._waiting) or (self._again_at < math.inf and not self._is_cut)
 
     # The journal's part, within a transaction.
 
-    def _claim(self, journal: Journal) -> list[Notice]:
+    def _claim(self, journal: Journal) -> _Claimed:
         """Claim the notices for the channels. Unwanted ones are marked as handed over."""
         new = [one for one in notices.claim(journal, self._pid) if one.id not in self._seen]
         wanted = [one for one in new if self._is_wanted(one)]
@@ -174,7 +195,7 @@ class Notifying:
         notices.handed_over(journal, [one.id for one in new if one.id not in kept])
         if wanted:
             withhold(token_names(self._config(), runs.target_definitions(journal).values()))
-        return wanted
+        return _Claimed(wanted, notices.is_owed_by_others(journal, self._pid))
 
     def _is_wanted(self, notice: Notice) -> bool:
         try:
@@ -206,8 +227,10 @@ class Notifying:
         if words:
             self._warn(words)
 
-    def _give(self, claimed: Iterable[Notice]) -> None:
-        for notice in claimed:
+    def _give(self, claimed: _Claimed) -> None:
+        if claimed.is_some_left:
+            self._again_at = self._now() + _AGAIN_SECONDS
+        for notice in claimed.notices:
             self._seen.add(notice.id)
             self._waiting.add(notice.id)
             self._hands.give(self._to_type(notice))
