@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import ClassVar
 
+KNOWN_TARGETS = "targets: "
+"""How the hint begins of an error about a target that the config does not have."""
+
 
 class AlbumupError(Exception):
     """Ends the command with ``exit_code``; ``str(error)`` is the message, ``hint`` what to do."""

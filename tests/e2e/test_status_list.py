@@ -11,6 +11,8 @@ import pytest
 from servers import FormServer, answer
 from short import short_form
 
+from albumup.uploader.commands import target_command
+
 from .conftest import COMMAND, Home, finish, jpeg, sha256, until
 
 STATES = [
@@ -431,3 +433,27 @@ def test_an_albums_address_is_shown(home: Home, server: FormServer) -> None:
     done = home.run("push", home.photos(1))
     assert "https://club.example.org/a/trip" in done.stderr
     assert home.album()["share"] == "https://club.example.org/a/trip"
+
+
+def test_a_target_that_the_config_does_not_have_any_more_is_not_called_down(home: Home) -> None:
+    home.config('[targets.club]\nkind = "form"\nurl = "http://127.0.0.1:1"\n')
+    assert home.run("push", home.photos(1), "--patience", "0s").returncode == 75
+    home.config("")
+    assert home.run("retry-failed").returncode == 4
+    said = home.run("status").stderr
+    assert "there is no target 'club'" in said
+    assert "has not worked" not in said
+    ((summary,),) = home.sql("select summary from notice where cause = 'stopped'")
+    assert json.loads(summary)["command"] == "albumup target add club"
+
+
+@pytest.mark.parametrize(
+    ("hint", "typed"),
+    [
+        ("targets: inbox; a new one: albumup target add club", "albumup target add club"),
+        ("targets: clubs, inbox", "albumup target list"),
+        ("see: albumup target check club", "albumup target check club"),
+    ],
+)
+def test_what_to_type_about_a_target(hint: str, typed: str) -> None:
+    assert target_command("club", hint) == typed

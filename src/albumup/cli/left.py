@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from albumup.cli.escaping import escape
 from albumup.cli.layout import sentence
+from albumup.errors import KNOWN_TARGETS, ConfigError
 from albumup.journal.media import waiting_at
 from albumup.journal.opening import paths_of
 from albumup.journal.reading import Running
 from albumup.journal.summary import Summary
-from albumup.photos.file_names import command
 from albumup.session.snapshot import Ended, Reader, Reason, Snapshot
+from albumup.uploader.commands import target_command
 
 
 class Why(NamedTuple):
@@ -21,6 +22,8 @@ class Why(NamedTuple):
 
     lines: Sequence[str] = ()
     command: str = ""
+    misled: Collection[str] = ()
+    """The targets whose settings are wrong, however their servers are."""
 
 
 def why_left(
@@ -50,13 +53,15 @@ def why_left(
         return Why(_sentences(ended.fault.words, ended.fault.hint))
     targets = {one.album.target for one in waiting}
     closings = {name: why for name, why in ended.closings.items() if name in targets}
+    misled = {name for name, why in closings.items() if why.exit_code == ConfigError.exit_code}
     lines = [
         line
         for name, why in closings.items()
-        if name not in sick
+        if name in misled or name not in sick
         for line in _closed(found, name, why)
     ]
-    return Why([*lines, *_away(connection, ended, waiting)], _command(closings, waiting))
+    away = _away(connection, ended, waiting)
+    return Why([*lines, *away], _command(closings, waiting), misled)
 
 
 def _closed(found: Snapshot, target: str, why: Reason) -> Sequence[str]:
@@ -82,6 +87,10 @@ def _away(
 def _command(closings: Mapping[str, Reason], waiting: Sequence[Summary]) -> str:
     """The look at a target whose settings do not work, if all that waits is for such targets."""
     names = list(dict.fromkeys(one.album.target for one in waiting))
-    if all(name in closings and "albumup target " in closings[name].hint for name in names):
-        return command("target check", names[:1])
+    if all(name in closings and _is_of_settings(closings[name]) for name in names):
+        return target_command(names[0], closings[names[0]].hint)
     return ""
+
+
+def _is_of_settings(why: Reason) -> bool:
+    return "albumup target " in why.hint or why.hint.startswith(KNOWN_TARGETS)

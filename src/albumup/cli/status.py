@@ -86,6 +86,8 @@ def show(
             found.sort(key=lambda one: (_urgency(one, run), one.changed))
         is_left = not is_held and any(one.is_unfinished for one in found)
         why = _why_left(app, connection, found, sick) if is_left else None
+    if why is not None:
+        sick = [one for one in sick if one[0] not in why.misled]
     standing = Standing(found, run, _snapshot(app, run), why)
     if as_json:
         _put_json(app, standing)

@@ -21,7 +21,7 @@ from albumup.config.settings import CommonSettings
 from albumup.config.shown_address import MASK, secrets_in, shown_address
 from albumup.config.template import did_you_mean
 from albumup.config.token_source import read_token
-from albumup.errors import ConfigError
+from albumup.errors import KNOWN_TARGETS, ConfigError
 from albumup.photos.file_names import command
 from albumup.targets.base import BUILT_IN, Check, Target
 
@@ -77,7 +77,7 @@ def table_of(name: str, config: Config, kept: Mapping[str, str]) -> TargetTable 
     new = "" if near else f"; a new one: {command('target add', [name])}"
     raise ConfigError(
         f"there is no target {name!r} in {shown(config.path)}{near}",
-        f"targets: {', '.join(known)}{new}",
+        f"{KNOWN_TARGETS}{', '.join(known)}{new}",
     )
 
 

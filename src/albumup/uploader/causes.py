@@ -19,7 +19,7 @@ from albumup.journal.notices import Cause, Message
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
 from albumup.photos.file_names import command, text_of
-from albumup.uploader.commands import album_command, retry_command
+from albumup.uploader.commands import album_command, retry_command, target_command
 from albumup.uploader.events import Listener, NoticeOwed
 from albumup.uploader.kinds import kind_of
 from albumup.uploader.options import Options
@@ -226,7 +226,7 @@ def _settled(now: Summary, upstream: Upstream | None) -> str:
 def _way_on(journal: Journal, one: Stopped, albums: Sequence[Summary]) -> str:
     """The command to type after a run has stopped."""
     if one.reason.exit_code == 4 and one.target:
-        return command("target check", [one.target])
+        return target_command(one.target, one.reason.hint)
     if len(albums) == 1:
         return album_command(journal, "resume", albums[0].album)
     return "albumup resume"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from albumup.errors import KNOWN_TARGETS
 from albumup.journal import reading
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
@@ -31,3 +32,13 @@ def retry_options(now: Summary, *, is_unasked: bool) -> list[str]:
     """The options by which ``retry-failed`` takes all photos that did not get to the server."""
     has_rejected = bool(now.count(State.REJECTED))
     return ["--rejected"] * has_rejected + ["--in-doubt"] * is_unasked
+
+
+def target_command(name: str, hint: str) -> str:
+    """The command that shows what is wrong with a target's settings, or sets the target up anew.
+
+    ``hint``: of the error about them. A target that is not in the config cannot be checked.
+    """
+    if not hint.startswith(KNOWN_TARGETS):
+        return command("target check", [name])
+    return command("target add", [name]) if "albumup target add" in hint else "albumup target list"
