@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from albumup.cli import sums
-from albumup.cli.cron import cron_words
+from albumup.cli.cron import Rounds, cron_words
 from albumup.cli.status import _row
 from albumup.journal.reading import Running, status_of
 from albumup.journal.rows import Album
@@ -214,6 +214,21 @@ def test_an_album_that_nobody_sends(now: Summary, said: str) -> None:
 )
 def test_crons_mail(found: RunSummary, had: int, said: str) -> None:
     assert cron_words(found, had, 3) == said
+
+
+@pytest.mark.parametrize(
+    ("doubted", "said"),
+    [
+        (Rounds(0, 3), "2 in doubt"),
+        (Rounds(1, 3), "2 in doubt (round 1 of 3, next in 15 min)"),
+        (Rounds(3, 3), "2 in doubt (round 3 of 3, the last one)"),
+        (Rounds(1, 1), "2 in doubt (round 1 of 1, the last one)"),
+        (Rounds(2, 0), "2 in doubt"),
+    ],
+)
+def test_crons_mail_says_the_same_of_doubts(doubted: Rounds, said: str) -> None:
+    found = RunSummary(album(failed=1, in_doubt=2))
+    assert cron_words(found, 0, 3, doubted=doubted) == f"1 photo failed, {said}"
 
 
 @pytest.mark.parametrize(

@@ -343,3 +343,28 @@ def test_every_try_of_a_body_carries_the_same_idempotency_key(
     assert {name: len(found) for name, found in keys.items()} == {"IMG_1.JPG": 2, "IMG_2.JPG": 2}
     assert all(len(set(found)) == 1 for found in keys.values())
     assert keys["IMG_1.JPG"] != keys["IMG_2.JPG"]
+
+
+@pytest.mark.parametrize(
+    ("resend", "told"),
+    [
+        ("safe", ["1 in doubt (round 1 of 2, next in 15 min)",
+                  "1 in doubt (round 2 of 2, the last one)"]),
+        ("allowed", ["1 in doubt (round 1 of 1, the last one)", ""]),
+        ("never", ["", ""]),
+    ],
+)  # fmt: skip
+def test_cron_tells_the_last_round_of_a_doubt_as_of_a_failure(
+    home: Home, server: FormServer, resend: str, told: list[str]
+) -> None:
+    home.form(server, f'resend = "{resend}"\n')
+    server.answer = lambda _: answer(500, {})
+    assert home.run("push", home.photos(1), "--retries", "0").returncode == 3
+    assert set(home.states().values()) == {"in_doubt"}
+    for words in told:
+        home.later(86400)
+        said = home.run("retry-failed", "--retries", "0", "--rounds", "2").stderr
+        assert words in said
+        assert ("It stays in doubt until: albumup" in said) == ("the last one" in words)
+    home.later(86400)
+    assert home.run("retry-failed", "--retries", "0", "--rounds", "2").stderr == ""

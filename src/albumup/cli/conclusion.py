@@ -283,8 +283,9 @@ class Conclusion:
         before, before_bytes = end.before[album.id]
         before = self.before.get(album.id, before)
         if self.is_cron:
+            sums = RunSummary(now, before)
             return cron.cron_summary(
-                journal, RunSummary(now, before), self.rounds, self._verb(now.album)
+                journal, self.app.config, sums, self.rounds, self._verb(now.album)
             )
         found = run_summary_of(journal, now, end.run_id, before, before_bytes, self.newest)
         ending = endings.of_run(journal, found, end, self.names, verb=self._verb(album))

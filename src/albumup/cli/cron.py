@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+from msgspec import Struct
+
 from albumup.cli.app import App
 from albumup.cli.due import next_round
 from albumup.cli.endings import Ending, commands_for
 from albumup.cli.figures import photos, span
 from albumup.cli.titles import title_of
+from albumup.config.file import Config
 from albumup.errors import AlbumupError
 from albumup.journal import rounds as rounds_of
 from albumup.journal.journal import Journal
@@ -19,39 +22,71 @@ from albumup.journal.summary import RunSummary, summary_of
 from albumup.session.ladder import wait_after
 from albumup.session.news import tell
 from albumup.session.reasons import grouped
+from albumup.session.rounds import most_of_doubts
 from albumup.uploader.commands import album_command
 
 
-def cron_summary(journal: Journal, found: RunSummary, rounds: int, verb: str = "sent") -> Ending:
+class Rounds(Struct, frozen=True):
+    """The most rounds that some photos have had, and the most that they get; 0: none."""
+
+    had: int
+    most: int
+
+    @property
+    def are_over(self) -> bool:
+        return 0 < self.most <= self.had
+
+
+NO_ROUNDS = Rounds(0, 0)
+
+
+def cron_summary(
+    journal: Journal, config: Config, found: RunSummary, rounds: int, verb: str = "sent"
+) -> Ending:
     """The closing words of retry-failed for an album with news. ``verb``: "sent" or "copied"."""
     now = found.now
-    had = rounds_of.most(journal, now.album.id) if now.count(*RETRIED) else 0
-    line = f"{title_of(journal, now.album)}: {cron_words(found, had, rounds, verb)}"
+    failed, doubts = now.count(*RETRIED), now.count(State.IN_DOUBT) - now.asked
+    had = rounds_of.most(journal, now.album.id) if failed else 0
+    doubted = Rounds(
+        rounds_of.most_of_doubts(journal, now.album.id) if doubts else 0,
+        most_of_doubts(journal, config, now.album, rounds) if doubts else 0,
+    )
+    words = cron_words(found, had, rounds, verb, doubted)
+    line = f"{title_of(journal, now.album)}: {words}"
     commands = commands_for(journal, now)
-    if had >= rounds and (failed := now.count(*RETRIED)):
-        stays = "It stays failed until: " if failed == 1 else "They stay failed until: "
-        commands = [command.replace("Again: ", stays) for command in commands]
+    if had >= rounds and failed:
+        commands = _kept(commands, failed, "failed")
+    elif doubted.are_over and not failed:
+        commands = _kept(commands, doubts, "in doubt")
     if now.unsent:
         commands.append(f"Go on with: {album_command(journal, 'resume', now.album)}")
     groups = grouped(journal, now.album.id) if now.wanting else []
     return Ending(now.album.id, line, not (now.wanting or now.is_unfinished), groups, (), commands)
 
 
-def cron_words(found: RunSummary, had: int, rounds: int, verb: str = "sent") -> str:
+def _kept(commands: list[str], count: int, state: str) -> list[str]:
+    """Commands for photos that cron gives no more rounds."""
+    stays = f"It stays {state} until: " if count == 1 else f"They stay {state} until: "
+    return [command.replace("Again: ", stays) for command in commands]
+
+
+def cron_words(
+    found: RunSummary, had: int, rounds: int, verb: str = "sent", doubted: Rounds = NO_ROUNDS
+) -> str:
     """The standing of an album after a round.
 
     ``had``: the most rounds that a failed photo has had; ``rounds``: the most that it gets;
-    ``verb``: "sent" or "copied".
+    ``verb``: "sent" or "copied"; ``doubted``: the rounds of photos in doubt.
     """
     now = found.now
     failed, doubts = now.count(*RETRIED), now.count(State.IN_DOUBT) - now.asked
     parts = []
     if failed:
-        nth = f" (round {had} of {rounds}, {_next_round(had, rounds)})" if had else ""
-        parts.append(f"{photos(failed)} failed{' again' if had else ''}{nth}")
+        again = " again" if had else ""
+        parts.append(f"{photos(failed)} failed{again}{_nth(Rounds(had, rounds))}")
     counts = {
         "rejected": now.count(State.REJECTED),
-        "in doubt": doubts,
+        f"in doubt{_nth(doubted)}": doubts,
         verb: now.there - found.before,
         "waiting": now.unsent,
     }
@@ -90,5 +125,9 @@ def is_news(app: App, what: str, fault: str) -> bool:
         return True
 
 
-def _next_round(had: int, rounds: int) -> str:
-    return "the last one" if had >= rounds else f"next in {span(wait_after(had))}"
+def _nth(rounds: Rounds) -> str:
+    """The round that photos have just had, in brackets; "" if they had none, or get none."""
+    if not rounds.had or not rounds.most:
+        return ""
+    then = "the last one" if rounds.are_over else f"next in {span(wait_after(rounds.had))}"
+    return f" (round {rounds.had} of {rounds.most}, {then})"

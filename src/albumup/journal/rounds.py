@@ -8,6 +8,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.states import RETRIED, WANTING, State, is_in
 
 _FAILED = f"from task where album_id = ? and {is_in(*RETRIED)}"
+_DOUBTED = f"from task where album_id = ? and {is_in(State.IN_DOUBT)} and ask_at is null"
 
 
 def most(journal: Journal, album_id: int) -> int:
@@ -15,9 +16,15 @@ def most(journal: Journal, album_id: int) -> int:
     return int(journal.rows(f"select max(rounds) {_FAILED}", album_id)[0][0] or 0)
 
 
+def most_of_doubts(journal: Journal, album_id: int) -> int:
+    """The highest number of sets that a photo in doubt has had, of those nobody is asked about."""
+    return int(journal.rows(f"select max(rounds) {_DOUBTED}", album_id)[0][0] or 0)
+
+
 def total(journal: Journal, album_id: int) -> int:
-    """The sum of the sets that the album's failed photos have had."""
-    return int(journal.rows(f"select sum(rounds) {_FAILED}", album_id)[0][0] or 0)
+    """The sum of the sets that the album's failed photos and those in doubt have had."""
+    sums = (journal.rows(f"select sum(rounds) {of}", album_id) for of in (_FAILED, _DOUBTED))
+    return sum(int(rows[0][0] or 0) for rows in sums)
 
 
 def had(journal: Journal, album_id: int) -> list[tuple[int, float]]:

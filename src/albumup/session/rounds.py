@@ -67,6 +67,12 @@ def _states(wanted: Wanted, rule: str) -> dict[State, int | None]:
     return found
 
 
+def most_of_doubts(journal: Journal, config: Config, album: Album, rounds: int) -> int:
+    """The most sets that cron gives to a photo in doubt of this album; 0 if it gives none."""
+    found = _states(Wanted(rounds), _resending(journal, config, album))
+    return found.get(State.IN_DOUBT) or 0
+
+
 def _fresh_set(journal: Journal, one: Candidate, state: State, rule: str, wanted: Wanted) -> None:
     number = 1 if wanted.rounds is None else one.rounds + 1
     # The server of a former definition can perhaps not be asked any more.
