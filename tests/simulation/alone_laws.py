@@ -98,7 +98,7 @@ def _gentle_costs_nothing(scene: Scene, reader: sqlite3.Connection, course: Cour
 def _patience_counts_waking(scene: Scene, end: RunEnd, course: Course) -> None:
     """A target is given up once patience is over, sleep and waiting not counted."""
     plan = scene.plan
-    if plan.resend == "never" or scene.is_cron:
+    if plan.resend == "never" or scene.is_cron or scene.clock_was_set:
         return
     waking = course.waking(scene.ended_at)
     for name, closing in end.closings.items():

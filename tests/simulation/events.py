@@ -252,7 +252,7 @@ class Events:
             scene.move()
         elif event.kind == "clock set":
             scene.offset += seconds if event.at % 2 else -seconds
-            scene.clock_jumped = True
+            scene.clock_jumped = scene.clock_was_set = True
         elif event.kind in SLEEPS:
             if event.kind.endswith("run on"):  # long enough to be told from a rare look
                 seconds += LATE + scene.plan.tick
@@ -294,7 +294,7 @@ class Events:
         if event.kind.startswith("clock"):
             sign = 1 if event.kind == "clock forward" else -1
             scene.offset += sign * 10 ** (event.value * 7)
-            scene.clock_jumped = True
+            scene.clock_jumped = scene.clock_was_set = True
             return
         if event.kind in ("sleep", "stands still"):
             scene.sleep(10 ** (event.value * 5), runs_on=event.kind == "stands still")

@@ -151,6 +151,8 @@ class Scene:
         """Coroutines that a run has left behind."""
         self.heard_at = -1.0
         self.was_stopped = self.was_cut = self.clock_jumped = self.expects_fault = False
+        self.clock_was_set = False
+        """The clock has jumped while the computer was awake."""
         self.lost_copies = False
         self.came_too_late = False
         """Somebody pushed when the run was over: that is his own to send."""
