@@ -11,7 +11,7 @@ import pytest
 from servers import FormServer, answer
 from short import short_form
 
-from albumup.uploader.commands import target_command
+from albumup.uploader.commands import target_command, way_back
 
 from .conftest import COMMAND, Home, finish, jpeg, sha256, until
 
@@ -457,3 +457,12 @@ def test_a_target_that_the_config_does_not_have_any_more_is_not_called_down(home
 )
 def test_what_to_type_about_a_target(hint: str, typed: str) -> None:
     assert target_command("club", hint) == typed
+
+
+@pytest.mark.parametrize(
+    ("why", "what"),
+    [("it does not exist", "Bring back its card or disk"),
+     ("Permission denied", "Let albumup read it")],
+)  # fmt: skip
+def test_what_to_do_about_a_folder_that_is_away(why: str, what: str) -> None:
+    assert way_back(why) == what

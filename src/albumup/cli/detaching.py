@@ -33,6 +33,7 @@ from albumup.session.background import (
 from albumup.session.late import Late, late_notices, mark_told
 from albumup.session.others import STOPPED
 from albumup.session.staying import goes_on, look, this_user
+from albumup.uploader.commands import way_back
 from albumup.uploader.events import Spooled
 from albumup.uploader.options import Options
 
@@ -152,7 +153,7 @@ def _uncopied(found: Uploading) -> Iterator[str]:
     for one, why in found.uncopied:
         yield (
             f"Not copied: {photos(one.photos)} in {escape(one.root.path)}: {escape(why)}."
-            " Bring back its card or disk, then: albumup resume --detach"
+            f" {way_back(why)}, then: albumup resume --detach"
         )
 
 

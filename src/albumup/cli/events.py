@@ -24,6 +24,7 @@ from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
 from albumup.photos.file_names import command, quoted, text_of
 from albumup.retry import Outcome
+from albumup.uploader.commands import way_back
 from albumup.uploader.events import (
     AddressNote,
     AlbumNote,
@@ -214,9 +215,7 @@ def away(journal: Journal, path: bytes, why: str) -> list[str]:
     # Another card may lie there: then nothing suggests a plain push, which would take that card's
     # photos for edited ones of this card.
     again = "" if why == STRANGER else " (or push it again)"
-    lines = [
-        f"{escape(path)}: {escape(why)}. Bring back its card or disk, then: albumup resume{again}"
-    ]
+    lines = [f"{escape(path)}: {escape(why)}. {way_back(why)}, then: albumup resume{again}"]
     if why == STRANGER:
         folder = [text_of(path)]
         for name in media.waiting_at(journal.connection, path):

@@ -14,7 +14,7 @@ from albumup.journal.opening import paths_of
 from albumup.journal.reading import Running
 from albumup.journal.summary import Summary
 from albumup.session.snapshot import Ended, Reader, Reason, Snapshot
-from albumup.uploader.commands import target_command
+from albumup.uploader.commands import target_command, way_back
 
 
 class Why(NamedTuple):
@@ -80,8 +80,7 @@ def _away(
     names = {one.album.name for one in waiting}
     for path, why in ended.away.items():
         if names.intersection(waiting_at(connection, path)):
-            bring_back = "Bring back its card or disk, then: albumup resume"
-            yield f"{escape(path)}: {escape(why)}. {bring_back}"
+            yield f"{escape(path)}: {escape(why)}. {way_back(why)}, then: albumup resume"
 
 
 def _command(closings: Mapping[str, Reason], waiting: Sequence[Summary]) -> str:

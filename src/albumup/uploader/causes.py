@@ -19,7 +19,7 @@ from albumup.journal.notices import Cause, Message
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
 from albumup.photos.file_names import command, text_of
-from albumup.uploader.commands import album_command, retry_command, target_command
+from albumup.uploader.commands import album_command, retry_command, target_command, way_back
 from albumup.uploader.events import Listener, NoticeOwed
 from albumup.uploader.kinds import kind_of
 from albumup.uploader.options import Options
@@ -29,7 +29,6 @@ from albumup.uploader.upstream import Closing, Upstream
 _HOUR, _DAY = 3600, 86400
 _OURS = (1, 4)
 """The exit codes of troubles that wait for a person: credentials, quota, address, full disk."""
-_BRING_BACK = "Bring back its card or disk, then: albumup resume"
 _HERE = "notice here"
 """The journal's key for a trouble of this computer."""
 
@@ -140,7 +139,8 @@ class Causes:
             albums = self._with(root_id, unfinished)
             if albums:
                 path = self._queue.roots[root_id].path
-                closing = Closing(75, f"{text_of(path)}: {why}", _BRING_BACK)
+                hint = f"{way_back(why)}, then: albumup resume"
+                closing = Closing(75, f"{text_of(path)}: {why}", hint)
                 yield Stopped(_below(path), closing, albums)
 
     def _of(self, target: str, album_ids: Iterable[int]) -> list[int]:

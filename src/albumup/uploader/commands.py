@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from albumup.errors import KNOWN_TARGETS
 from albumup.journal import reading
 from albumup.journal.journal import Journal
@@ -42,3 +45,12 @@ def target_command(name: str, hint: str) -> str:
     if not hint.startswith(KNOWN_TARGETS):
         return command("target check", [name])
     return command("target add", [name]) if "albumup target add" in hint else "albumup target list"
+
+
+def way_back(why: str) -> str:
+    """What a person has to do about a folder that is away, for the beginning of a sentence.
+
+    ``why``: as ``root_is_away`` has it.
+    """
+    is_closed = why.endswith(os.strerror(errno.EACCES))
+    return "Let albumup read it" if is_closed else "Bring back its card or disk"
