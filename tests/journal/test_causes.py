@@ -312,12 +312,13 @@ def test_that_it_works_again_is_told_where_that_was_told(home: Home) -> None:
     assert home.owed() == []
 
 
-def test_how_long_is_the_targets_own_word(home: Home) -> None:
-    home.begin(tell_after=lambda target: {"home": 10 * 60.0}[target])
+@pytest.mark.parametrize(("seconds", "words"), [(600, "10 min"), (59, "59 s"), (3600, "1 h")])
+def test_how_long_is_the_targets_own_word(home: Home, seconds: int, words: str) -> None:
+    home.begin(tell_after=lambda target: {"home": seconds}[target])
     home.sick()
-    home.now += 10 * 60
+    home.now += seconds
     home.sick("no answer")
-    assert home.words() == ["unreachable: home has not worked for 10 min: no answer"]
+    assert home.words() == [f"unreachable: home has not worked for {words}: no answer"]
 
 
 def test_a_pause_that_ends_because_nothing_waits_is_not_told(home: Home) -> None:

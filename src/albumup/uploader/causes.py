@@ -249,5 +249,6 @@ def _lasted(journal: Journal, since: float) -> str:
     seconds = max(0.0, journal.clock() - since)
     if seconds >= 2 * _DAY:
         return f"{int(seconds // _DAY)} days"
-    hours = int(seconds // _HOUR)
-    return f"{hours} h" if hours else f"{int(seconds // 60)} min"
+    if seconds >= _HOUR:
+        return f"{int(seconds // _HOUR)} h"
+    return f"{int(seconds // 60)} min" if seconds >= 60 else f"{int(seconds)} s"
