@@ -334,6 +334,22 @@ def test_a_kill_while_it_is_delivered_has_it_delivered_again_with_its_id(
     assert len({one["id"] for one in hook.got()}) == 1
 
 
+def test_a_shutdown_while_it_is_delivered_lets_a_command_end(
+    home: Home, server: FormServer, hook: Hook
+) -> None:
+    """It takes 0.3 s more; without that grace it is killed within a few hundredths."""
+    home.form(server, hook.line)
+    text = hook.script.read_text()
+    hook.script.write_text(text.replace("cat", "kill -TERM $PPID; sleep 0.3; cat"))
+    process = home.start("push", home.photos(1))
+    assert process.wait(PATIENCE) == 0
+    assert hook.causes() == ["settled 0"]
+    hook.script.write_text(text)
+    assert home.run("retry-failed").returncode == 0
+    assert hook.causes() == ["settled 0"]
+    assert late(home.on_terminal("status")[1]) == []
+
+
 def _failing(home: Home, point: str, *words: object) -> int:
     """Run the command to a failpoint; its exit code."""
     command = [sys.executable, str(FAILPOINT), point, *map(str, words)]

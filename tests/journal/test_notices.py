@@ -506,15 +506,16 @@ def test_a_channel_that_raises_is_a_fault_and_says_nothing_secret(
     assert warnings == ["a notice could not be handed over: ValueError"]
 
 
+def _hangs(settings: Unattended, notice: Notice, means: notifying.Means) -> Handed:  # noqa: ARG001
+    while not means.gives_up():
+        pass
+    return Handed(fault="cut off")
+
+
 def test_what_hangs_at_the_end_is_cut_off_by_a_signal(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hangs(settings: Unattended, notice: Notice, means: notifying.Means) -> Handed:  # noqa: ARG001
-        while not means.gives_up():
-            pass
-        return Handed(fault="cut off")
-
-    monkeypatch.setattr(notifying, "hand_over", hangs)
+    monkeypatch.setattr(notifying, "hand_over", _hangs)
     first, second = owe(journal), owe(journal)
     one, warnings = courier()
     one.finish(journal, (), lambda: True)
@@ -522,6 +523,31 @@ def test_what_hangs_at_the_end_is_cut_off_by_a_signal(
     assert unsaid(journal) == [(first, ""), (second, "")]
     both = [first, second]
     assert claim(journal, THEIRS, OURS, THEIRS) == both, "another one does it, as after a kill"
+
+
+@pytest.mark.parametrize("by", ["a screen", "closing words", "nobody"])
+def test_what_was_cut_off_is_handed_over_again_unless_the_user_was_told(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setattr(notifying, "hand_over", _hangs)
+    album_id = push(journal, [arrival()])
+    with journal.transaction():
+        cut, fresh = (
+            notices.owe(journal, Cause.SETTLED, Message(), album_id=album_id) for _ in range(2)
+        )
+    courier(THEIRS)[0].finish(journal, (), lambda: True)
+    receiver = Receiver(monkeypatch)
+    with journal.transaction():
+        if by == "a screen":
+            notices.said(journal.connection, 1.0, THEIRS, [cut, fresh], [])
+        elif by == "closing words":
+            notices.said_of_albums(journal.connection, 1.0, [album_id])
+    finish(courier()[0], journal)
+    keys = {row["id"]: row["key"] for row in journal.rows("select id, key from notice")}
+    again = [keys[cut]] if by == "nobody" else []
+    assert receiver.got == [*again, keys[fresh]], "what no channel has begun with it gets"
+    assert not notices.is_owed(journal)
+    assert unsaid(journal) == []
 
 
 def test_a_journal_that_cannot_be_written_is_no_reason_to_fail(

@@ -33,6 +33,9 @@ Notices of albums that have settled again since are dropped, too: the user is to
 only, and cron may run for years without a terminal.
 """
 
+_CUT = "cut off"
+"""The fault of a notice that is not handed over yet, and that a channel perhaps has told."""
+
 
 class Cause(StrEnum):
     """Why a notice is owed."""
@@ -136,8 +139,14 @@ def is_owed_by_others(journal: Journal, pid: int) -> bool:
 def claim(journal: Journal, pid: int, is_alive: Callable[[int], bool] = is_alive) -> list[Notice]:
     """Claim for process ``pid`` the notices that the channels have not had, the oldest first.
 
-    Those that another living process claims stay its own (``CLAIM_SECONDS``).
+    Those that another living process claims stay its own (``CLAIM_SECONDS``). Those that the user
+    was told after a channel was cut off are not handed over again.
     """
+    journal.connection.execute(
+        "update notice set handed_over = ?, fault = '' where handed_over is null"
+        " and delivered is not null and fault = ?",
+        (journal.clock(), _CUT),
+    )
     rows = journal.rows("select * from notice where handed_over is null order by id")
     now = journal.clock()
     free = [row for row in rows if row["claimed_by"] == pid or not _is_claimed(row, now, is_alive)]
@@ -150,11 +159,16 @@ def keep_claims(journal: Journal, pid: int, notice_ids: Iterable[int]) -> None:
     _claim(journal, pid, notice_ids)
 
 
-def release(journal: Journal, notice_ids: Iterable[int]) -> None:
-    """Give claims up: another process may hand these over."""
+def release(journal: Journal, notice_ids: Iterable[int], *, is_cut: bool = False) -> None:
+    """Give claims up: another process may hand these over.
+
+    ``is_cut``: a channel was at work and is cut off. It may have told the user, so the notice is
+    handed over again only if nobody else tells it before.
+    """
+    fault = _CUT if is_cut else ""
     journal.connection.executemany(
-        "update notice set claimed_by = null, claimed_at = null where id = ?",
-        [(notice_id,) for notice_id in notice_ids],
+        "update notice set claimed_by = null, claimed_at = null, fault = ? where id = ?",
+        [(fault, notice_id) for notice_id in notice_ids],
     )
 
 
@@ -284,5 +298,5 @@ def _notice(row: Any) -> Notice:
         row["target"],
         row["created"],
         msgspec.convert(json.loads(row["summary"]), Message),
-        row["fault"],
+        row["fault"] if row["handed_over"] is not None else "",
     )

@@ -23,12 +23,14 @@ NO_APPRISE = "notify: apprise is not installed: pipx inject albumup apprise"
 class Handed(Struct, frozen=True):
     """The fate of a notice that was handed over.
 
-    ``fault``: why a channel did not take it; ``lack``: what is missing on this computer.
+    ``fault``: why a channel did not take it; ``lack``: what is missing on this computer;
+    ``is_cut``: the end of this process has cut a channel off, which may have told it before.
     """
 
     is_taken: bool = False
     fault: str = ""
     lack: str = ""
+    is_cut: bool = False
 
 
 class Means(Struct, frozen=True):

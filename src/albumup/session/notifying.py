@@ -212,8 +212,8 @@ class Notifying:
 
         def mark(journal: Journal) -> str:
             notices.keep_claims(journal, self._pid, waiting)
-            if handed is None:
-                notices.release(journal, [notice.id])
+            if handed is None or handed.is_cut:
+                notices.release(journal, [notice.id], is_cut=handed is not None)
                 return ""
             is_said = notice.album_id in self._said
             ids, is_taken, fault = [notice.id], handed.is_taken, handed.fault
@@ -251,8 +251,7 @@ class Notifying:
             handed = hand_over(self._config().unattended(notice.target), notice, means)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the uploads
             return Handed(fault=f"a notice could not be handed over: {type(error).__name__}")
-        # A channel that a signal has cut off gets the notice again, as after a kill.
-        return None if self._is_cut and handed.fault else handed
+        return Handed(is_cut=True) if self._is_cut and handed.fault else handed
 
 
 def token_names(config: Config, definitions: Iterable[str]) -> set[str]:

@@ -27,7 +27,7 @@ from albumup.session.inheriting import inherit
 from albumup.session.live import Live
 from albumup.session.notifying import Notifying, token_names
 from albumup.session.pinging import Pinging, ping_urls, pings
-from albumup.session.signals import GRACE, Handlers
+from albumup.session.signals import GRACE, Handlers, grace_over
 from albumup.session.telling import (
     Audience,
     Configs,
@@ -237,8 +237,10 @@ class Session:
 
     def _deliver(self) -> None:
         """Deliver the notices that are owed; the uploader's lock is free again."""
-        may_leave = self._may_leave()
-        self._notifying.finish(self.journal, self.audience.told(may_leave), may_leave)
+        # A shutdown gives a channel that is at work the time that it gives to uploads.
+        gives_up = self._may_leave() if self._signals else grace_over(self._signals)
+        told = self.audience.told(self._may_leave())
+        self._notifying.finish(self.journal, told, gives_up)
 
     def _note_told(self) -> None:
         """The closing words about another process count as the notices of their albums."""

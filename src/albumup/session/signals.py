@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,28 @@ GRACE = {signal.SIGINT: 30.0, signal.SIGTERM: 5.0, signal.SIGHUP: 5.0}
 
 ASKING = (signal.SIGUSR1, *(one for one in signal.Signals if one.name == "SIGINFO"))
 """The signals that ask how it goes. A terminal of macOS and the BSDs sends SIGINFO for Ctrl-T."""
+
+
+def grace_over(
+    heard: Sequence[int], now: Callable[[], float] = time.monotonic
+) -> Callable[[], bool]:
+    """A function: is the grace over of a signal that comes on the list ``heard`` from now on?
+
+    Ctrl-C and a second signal give none: somebody waits. ``now``: monotonic seconds.
+    """
+    before = len(heard)
+    until: list[float] = []
+
+    def is_over() -> bool:
+        came = heard[before:]
+        if not came:
+            return False
+        if len(came) > 1 or came[0] == signal.SIGINT:
+            return True
+        until.append(now() + GRACE[signal.Signals(came[0])])
+        return now() >= until[0]
+
+    return is_over
 
 
 Handler = Callable[[int, FrameType | None], None]
