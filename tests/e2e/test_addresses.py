@@ -180,6 +180,7 @@ def test_an_address_that_becomes_another_servers_is_noticed_before_a_connection(
     assert home.sql("select distinct tries from task") == [(1,)]
 
 
+@pytest.mark.long
 def test_nobody_else_is_asked_about_a_photo(
     home: Home, opens: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

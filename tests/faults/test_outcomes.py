@@ -776,6 +776,7 @@ def test_a_certificate_that_does_not_verify_is_a_matter_of_the_config(
 # One target and another, one photo and the others.
 
 
+@pytest.mark.long
 def test_until_the_first_is_accepted_one_goes_at_a_time(home: Home, sink: FormServer) -> None:
     second = threading.Event()
 
