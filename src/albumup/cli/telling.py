@@ -30,6 +30,7 @@ from albumup.session.telling import (
     Standing,
     Stopping,
     TakenOver,
+    TokenAwaited,
     Vanished,
     Warned,
     Watched,
@@ -103,7 +104,7 @@ class Teller:
         if isinstance(word, Warned):
             self._screen.complain(f"Warning: {escape(word.words)}")
             return
-        if isinstance(word, Following | Silent) and self._conclusion.is_cron:
+        if isinstance(word, Following | Silent | TokenAwaited) and self._conclusion.is_cron:
             return
         if isinstance(word, TakenOver):
             self._changed = word.value
@@ -176,6 +177,8 @@ def lines_of(word: Word) -> Sequence[str]:
             return [f"Process {pid} goes on with {pace(value)}."]
         case Left(pid, code):
             return [words.ended(f"Left. Process {pid} goes on; stop it with: albumup stop", code)]
+        case TokenAwaited(target):
+            return [f"Waiting for the token of {escape(target)}: its token_command still runs."]
         case JournalGone(path):
             gone = f"{escape(shown(path))} was moved or deleted: nothing new starts."
             return [f"{gone} Bring it back, then: albumup resume"]

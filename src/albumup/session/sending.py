@@ -13,19 +13,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from albumup.errors import LocalError, TryLater
-from albumup.journal import notices, reading, runs
+from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock
-from albumup.journal.opening import CorruptJournal, check_whole, journal_gone, open_reader, paths_of
+from albumup.journal.opening import CorruptJournal, check_whole, paths_of
 from albumup.journal.rows import Album
-from albumup.processes import is_alive, withhold
+from albumup.processes import is_alive
 from albumup.session.aside import aside
+from albumup.session.builder import Builder
 from albumup.session.changing import Change, ask, ignored, wait_until_seen
 from albumup.session.following import Follower
 from albumup.session.guarding import is_alone
 from albumup.session.inheriting import inherit
 from albumup.session.live import Live
-from albumup.session.notifying import Notifying, token_names
+from albumup.session.notifying import Notifying
 from albumup.session.pinging import Pinging, ping_urls, pings
 from albumup.session.signals import GRACE, Handlers, grace_over
 from albumup.session.telling import (
@@ -39,11 +40,10 @@ from albumup.session.telling import (
     LockTaken,
     Standing,
     Stopping,
+    TokenAwaited,
     Warned,
     standing,
 )
-from albumup.targets.base import Target
-from albumup.targets.registry import build, rebuild
 from albumup.uploader.events import NoticeOwed
 from albumup.uploader.options import Options, Stop
 from albumup.uploader.spooling import sweep
@@ -89,8 +89,7 @@ class Session:
     """If an uploader runs already, leave the work to it. End at once, unless this process is in the
     background and that is not: then go on when it ends early."""
     _before: Standing = field(init=False)
-    _built: set[str] = field(default_factory=set)
-    """The names of targets that were built."""
+    _builder: Builder = field(init=False)
     _signals: list[int] = field(default_factory=list)
     _leave_by: float = 0.0
     """The end of a signal's grace, by the monotonic clock."""
@@ -107,6 +106,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
+        self._builder = Builder(self.journal.path, self.configs, self._name_target)
         self._notifying = Notifying(
             lambda: self.configs.config, self._warn, completed=self.configs.completed_elsewhere
         )
@@ -216,7 +216,7 @@ class Session:
 
     def _follower(self) -> Follower:
         who = self.journal, self.album_ids, self._before.sent
-        return Follower(*who, self.options, self.audience, self._signals, self._build)
+        return Follower(*who, self.options, self.audience, self._signals, self._builder.build)
 
     def _let_out(self) -> None:
         """Wait until the readers have read the output; after a signal, no longer than its grace."""
@@ -281,8 +281,8 @@ class Session:
 
         def make(listener: Listener, world: World) -> Engine:
             options = replace(self.options, tell_after=self._notifying.tell_after)
-            how = options, listener, world, self._rebuild
-            return Engine(self.journal, self.album_ids, self._build, *how)
+            how = options, listener, world, self._builder.rebuild
+            return Engine(self.journal, self.album_ids, self._builder.build, *how)
 
         live = self._live = Live(paths_of(self.journal.path)["live"])
         thread = EngineThread(make)
@@ -295,6 +295,8 @@ class Session:
                 has_begun = True
                 self.audience.begun()
             heard = self._heed(thread, heard)
+            for name in self._builder.slow():
+                self.audience.say(TokenAwaited(name))
             self._hear(thread, live)
             self._notifying.turn(thread.change)
             if (shown := thread.shown) is not None and shown.albums:
@@ -353,24 +355,10 @@ class Session:
         self.audience.let_out(lambda: time.monotonic() > until)
         os._exit(128 + self._signals[0])
 
-    def _build(self, name: str) -> Target:
-        if name in self._built:  # built again, because of a push after an edit of the config
-            self.configs.read_config_again()
-        # This may be a helper thread, which the journal's own connection does not belong to.
-        if (connection := open_reader(self.journal.path)) is None:
-            raise journal_gone(self.journal.path)
-        with contextlib.closing(connection) as reader:
-            kept, known = reading.target_definitions(reader), reading.servers(reader)
-        withhold(token_names(self.configs.config, kept.values()))
-        target = build(name, self.configs.config, kept, known)
-        self._built.add(name)
-        self.audience.name_target(name, target.title)
+    def _name_target(self, name: str, title: str) -> None:
+        self.audience.name_target(name, title)
         if self._live is not None:
-            self._live.name_target(name, target.title)
-        return target
-
-    def _rebuild(self, definition: str, present: Target) -> Target | None:
-        return rebuild(definition, present, self.configs.config)
+            self._live.name_target(name, title)
 
     def _heed(self, thread: EngineThread, heard: int) -> int:
         """Act on the signals after the first ``heard`` ones; return the number of all signals."""

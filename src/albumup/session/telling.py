@@ -132,6 +132,12 @@ class Hanging(Struct, frozen=True):
     """Something hangs, and is left behind."""
 
 
+class TokenAwaited(Struct, frozen=True):
+    """The command that prints the token of a target, named here, takes its time."""
+
+    target: str
+
+
 class Warned(Struct, frozen=True):
     """Something did not go well that holds up no photo."""
 
@@ -141,7 +147,7 @@ class Warned(Struct, frozen=True):
 Word = (
     (HandedOver | Inherited | Following | Left | Stopping | Cutting | Hanging)
     | (JournalGone | LockTaken | Watching | Ebbing | Silent | Vanished | Nobody)
-    | (Warned | TakenOver)
+    | (Warned | TakenOver | TokenAwaited)
 )  # fmt: skip
 
 
