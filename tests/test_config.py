@@ -19,7 +19,7 @@ from albumup.config.checks import is_secret_name
 from albumup.config.file import Config, Defaults, TargetTable, load, settings_of
 from albumup.config.from_options import FormOptions, target_from_options
 from albumup.config.settings import CommonSettings, FormSettings, InboxSettings, warnings
-from albumup.config.token_source import masked, read_token
+from albumup.config.token_source import ask_again, masked, read_token
 from albumup.config.unattended import DESKTOP, Unattended
 from albumup.errors import AlbumupError, ConfigError, UsageError
 
@@ -759,6 +759,19 @@ def test_token_env(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "CLUB_TOKEN is not",
     )
     assert "token_file" in error.hint
+
+
+def test_a_command_that_prints_a_token_is_run_once_until_it_is_to_be_asked_again(
+    home: Path,
+) -> None:
+    """It may ask for a passphrase."""
+    asked = home / "asked"
+    command = ("sh", "-c", f"echo >> {asked}; echo {SECRET}")
+    assert [token_of(home, token_command=command) for _ in range(2)] == [SECRET] * 2
+    assert asked.read_text() == "\n"
+    ask_again()
+    assert token_of(home, token_command=command) == SECRET
+    assert asked.read_text() == "\n\n"
 
 
 def test_token_command(home: Path) -> None:

@@ -23,6 +23,7 @@ import pytest
 import zygote
 
 from albumup import __main__ as program
+from albumup.config import token_source
 from albumup.photos import source, volumes
 from albumup.session import settling
 
@@ -111,6 +112,7 @@ def _environment(env: dict[str, str], cwd: Any) -> Iterator[None]:
             patch.object(volumes, "_uuid_of", uuid_of),
             patch.object(settling, "settling_of", settles),
             patch.dict(source._kinds, clear=True),
+            patch.dict(token_source._printed, clear=True),
         ):
             yield
     finally:

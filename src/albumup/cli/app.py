@@ -175,8 +175,12 @@ class App:
             raise LocalError(f"stdout: {fault.strerror or fault}") from fault
 
     def read_config_again(self) -> None:
-        """Read the config file anew. Raises ConfigError, and then keeps the old config."""
+        """Read the config file anew, and so its tokens. Raises ConfigError, and then keeps the old
+        config."""
+        from albumup.config.token_source import ask_again
+
         self._config = self._read_config()
+        ask_again()
 
     def has_journal(self) -> bool:
         """Whether there is a journal, or at least something in its place but an empty file."""

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 COMMAND_LIMIT = 60.0  # seconds that a token_command may take
 TOKEN_LIMIT = 65536  # the most bytes of a token's file
 
+_printed: dict[tuple[str, ...], str] = {}
+"""What each command has printed: it may ask a person, who is asked once by one of our commands."""
+
+
+def ask_again() -> None:
+    """Have each command that prints a token run again when its token is wanted next."""
+    _printed.clear()
+
 
 def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | None:
     """Read the target's token from the source that its settings name; None if they name none.
@@ -37,7 +45,10 @@ def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | N
             )
     elif settings.token_command is not None:
         place = place_of(where, "token_command")
-        text = _token_from_command(settings.token_command, place)
+        command = tuple(settings.token_command)
+        if command not in _printed:
+            _printed[command] = _token_from_command(command, place)
+        text = _printed[command]
     elif settings.token is not None:
         place = place_of(where, "token")
         text = settings.token  # load() has checked that nobody else can read the file
