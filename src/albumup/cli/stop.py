@@ -63,11 +63,12 @@ def _nothing_to_stop(app: App) -> int:
 def _sentence(told: Told, cut: str, *, is_now: bool) -> str:
     """A message as a sentence. ``cut``: the command that does not wait for uploads in flight."""
     match told:
+        case Finishing(uploads) if is_now:
+            return f"Cutting {_named(uploads)}."
         case Finishing(uploads, seconds):
-            to_cut = "" if is_now else f" To cut: {cut}"
             about = f", in about {span(seconds)}" if seconds and seconds >= 1 else ""
             have = "has" if len(uploads) == 1 else "have"
-            return f"Waiting until {_named(uploads)} in flight {have} ended{about}.{to_cut}"
+            return f"Waiting until {_named(uploads)} in flight {have} ended{about}. To cut: {cut}"
         case Unheard(pid):
             return f"Process {pid} has not answered yet. It is waited for; Ctrl-C leaves it at that"
         case Leaving(pid, code):
