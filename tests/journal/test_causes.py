@@ -15,12 +15,14 @@ from albumup.config.settings import FormSettings
 from albumup.errors import AlbumupError, LocalError
 from albumup.journal import notices, pauses, runs
 from albumup.journal.journal import Journal
+from albumup.journal.notices import Notice
 from albumup.journal.rows import Root
 from albumup.journal.states import State
 from albumup.retry import Rules
 from albumup.targets.form import FormTarget
 from albumup.uploader.breaker import Breaker
 from albumup.uploader.causes import Causes
+from albumup.uploader.causes import unwritten as unwritten_of
 from albumup.uploader.events import Event
 from albumup.uploader.options import Options
 from albumup.uploader.queue import Queue
@@ -267,6 +269,44 @@ def test_a_fault_of_this_computer_is_told_once_until_a_run_ends_well(home: Home)
     home.ends()
     home.fails(fault)
     assert len(home.owed()) == 1
+
+
+FAULT = LocalError("journal.db: the disk is full", "make room, then: albumup resume")
+
+
+def test_a_fault_that_the_journal_does_not_take_has_one_notice_for_all_processes(
+    home: Home,
+) -> None:
+    def unwritten(run_id: int = 1) -> Notice | None:
+        return unwritten_of(home.journal, FAULT, [home.trip], run_id)
+
+    first, again = unwritten(), unwritten(2)
+    assert first is not None and again is not None
+    assert (first.id, first.target, first.message.command) == (0, "home", "albumup resume trip")
+    assert first.message.counts["pending"] == 3
+    assert first.key == again.key
+    home.fails(FAULT)
+    row = unwritten()
+    assert row is not None and row.id, "the run that owes it may not be able to claim it"
+    assert row.key == first.key
+    assert unwritten(2) is None, "it was told before"
+    home.owed()
+    assert unwritten() is None
+    home.begin()
+    home.ends()
+    next_one = unwritten()
+    assert next_one is not None and next_one.key != first.key
+
+
+def test_a_fault_that_is_over_before_it_was_told_is_not_told(home: Home) -> None:
+    home.fails(FAULT)
+    with home.journal.transaction():
+        assert notices.claim(home.journal, 1, with_faults=False) == []
+    home.begin()
+    home.ends(REVOKED)
+    assert home.words() == [f"stopped: {REVOKED.words}"]
+    home.fails(FAULT)
+    assert home.words() == [f"stopped: {FAULT}"]
 
 
 def test_what_differs_each_time_makes_no_news(home: Home) -> None:

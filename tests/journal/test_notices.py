@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from clock import StillClock
@@ -14,12 +16,15 @@ from test_staging import arrival, push
 
 from albumup.config.file import Config, Defaults
 from albumup.config.unattended import Unattended
+from albumup.errors import LocalError
 from albumup.journal import notices
 from albumup.journal.journal import Journal
 from albumup.journal.notices import CLAIM_SECONDS, KEPT_SECONDS, Cause, Message, Notice
 from albumup.session import notifying
 from albumup.session.channels import Handed
-from albumup.session.notifying import Notifying, in_own_transaction
+from albumup.session.notifying import Fault, Notifying, in_own_transaction
+from albumup.uploader.causes import note_told
+from albumup.uploader.options import RunEnd
 
 OURS, THEIRS = 11, 12
 
@@ -548,6 +553,61 @@ def test_what_was_cut_off_is_handed_over_again_unless_the_user_was_told(
     assert receiver.got == [*again, keys[fresh]], "what no channel has begun with it gets"
     assert not notices.is_owed(journal)
     assert unsaid(journal) == []
+
+
+FULL = LocalError("journal.db: the disk is full", "make room, then: albumup resume")
+
+
+def test_a_fault_is_told_even_if_the_journal_takes_no_notice(
+    journal: Journal, receiver: Receiver
+) -> None:
+    album_id = push(journal, [arrival()])
+    before = owe(journal)
+    journal.connection.execute("pragma query_only = on")
+    for _ in range(2):
+        one, _ = courier()
+        one.finish(journal, (), lambda: False, Fault(FULL, [album_id], None))
+    assert len(receiver.got) == 2
+    assert len(set(receiver.got) - {before}) == 1, "the other process tells it with the same id"
+    journal.connection.execute("pragma query_only = off")
+    one, _ = courier()
+    one.finish(journal, (), lambda: False, Fault(FULL, [album_id], None))
+    assert receiver.got[2:] == [before, receiver.got[0]]
+    one, _ = courier()
+    one.finish(journal, (), lambda: False, Fault(FULL, [album_id], None))
+    assert len(receiver.got) == 4, "it is noted, so it is no news"
+
+
+def test_a_fault_whose_notice_cannot_be_claimed_is_told(
+    journal: Journal, receiver: Receiver
+) -> None:
+    with journal.transaction():
+        note_told(journal, "notice here", str(FULL))
+        message = Message(exit=1, words=str(FULL), run=7)
+        notices.owe(journal, Cause.STOPPED, message, key="1234")
+    end = cast(RunEnd, SimpleNamespace(run_id=7))
+    journal.connection.execute("pragma query_only = on")
+    courier()[0].finish(journal, (), lambda: False, Fault(FULL, [], end))
+    assert receiver.got == ["1234"]
+    journal.connection.execute("pragma query_only = off")
+    courier()[0].finish(journal, (), lambda: False, Fault(FULL, [], end))
+    assert receiver.got == ["1234", "1234"], "a claimed one is told once"
+
+
+def test_a_run_that_goes_on_leaves_a_fault_of_an_earlier_one(
+    journal: Journal, receiver: Receiver
+) -> None:
+    with journal.transaction():
+        notices.owe(journal, Cause.STOPPED, Message(exit=1), key="1234")
+    other = owe(journal)
+    one, _ = courier()
+    for _ in range(2):
+        one.turn(now_of(journal))
+    while not receiver.got:
+        pass
+    assert receiver.got == [other]
+    finish(one, journal)
+    assert receiver.got == [other, "1234"], "the run has ended without knowing that it is over"
 
 
 def test_a_journal_that_cannot_be_written_is_no_reason_to_fail(

@@ -10,7 +10,7 @@ from albumup.cli.sending import options_of
 from albumup.cli.telling import send
 from albumup.cli.typed import ResumeOptions
 from albumup.session import others
-from albumup.session.sending import lift_holds
+from albumup.session.stopping import lift_holds
 
 
 def run(app: App, albums: tuple[str, ...], target: str | None, given: ResumeOptions) -> int:

@@ -33,6 +33,8 @@ Notices of albums that have settled again since are dropped, too: the user is to
 only, and cron may run for years without a terminal.
 """
 
+_OF_FAULT = "cause = 'stopped' and json_extract(summary, '$.exit') = 1"
+"""SQL: the notice is of a fault of this computer, such as a full disk."""
 _CUT = "cut off"
 """The fault of a notice that is not handed over yet, and that a channel perhaps has told."""
 
@@ -94,8 +96,9 @@ def owe(
     *,
     album_id: int | None = None,
     target: str = "",
+    key: str = "",
 ) -> int:
-    """Owe the user a notice; return its id."""
+    """Owe the user a notice; return its id. ``key``: as in ``Notice``; "" for a new one."""
     now = journal.clock()
     journal.connection.execute(
         "delete from notice where (max(delivered, handed_over) < ?1 or cause = ?2 and"
@@ -107,7 +110,7 @@ def owe(
     cursor = journal.connection.execute(
         "insert into notice (key, cause, album_id, target, created, summary)"
         " values (?, ?, ?, ?, ?, ?)",
-        (os.urandom(8).hex(), cause.value, album_id, target, now, text),
+        (key or os.urandom(8).hex(), cause.value, album_id, target, now, text),
     )
     return int(cursor.lastrowid or 0)
 
@@ -132,26 +135,60 @@ def is_owed(journal: Journal) -> bool:
 
 def is_owed_by_others(journal: Journal, pid: int) -> bool:
     """Is there a notice that the channels have not had, and that ``pid`` could not claim?"""
-    sql = "select 1 from notice where handed_over is null and claimed_by is not ? limit 1"
+    sql = "select 1 from notice where handed_over is null and claimed_by <> ? limit 1"
     return bool(journal.rows(sql, pid))
 
 
-def claim(journal: Journal, pid: int, is_alive: Callable[[int], bool] = is_alive) -> list[Notice]:
+def claim(
+    journal: Journal,
+    pid: int,
+    is_alive: Callable[[int], bool] = is_alive,
+    *,
+    with_faults: bool = True,
+) -> list[Notice]:
     """Claim for process ``pid`` the notices that the channels have not had, the oldest first.
 
     Those that another living process claims stay its own (``CLAIM_SECONDS``). Those that the user
-    was told after a channel was cut off are not handed over again.
+    was told after a channel was cut off are not handed over again. ``with_faults``: also those of a
+    fault of this computer (see ``withdraw_faults``).
     """
     journal.connection.execute(
         "update notice set handed_over = ?, fault = '' where handed_over is null"
         " and delivered is not null and fault = ?",
         (journal.clock(), _CUT),
     )
-    rows = journal.rows("select * from notice where handed_over is null order by id")
+    rows = journal.rows(
+        f"select * from notice where handed_over is null and (? or not ({_OF_FAULT})) order by id",
+        with_faults,
+    )
     now = journal.clock()
     free = [row for row in rows if row["claimed_by"] == pid or not _is_claimed(row, now, is_alive)]
     _claim(journal, pid, [row["id"] for row in free])
     return [_notice(row) for row in free]
+
+
+def withdraw_faults(journal: Journal) -> None:
+    """Owe no longer what no channel has begun to tell of faults of this computer: they are over."""
+    journal.connection.execute(
+        "update notice set handed_over = ?1, delivered = coalesce(delivered, ?1)"
+        f" where handed_over is null and claimed_by is null and {_OF_FAULT}",
+        (journal.clock(),),
+    )
+
+
+def of_fault(journal: Journal, run_id: int) -> Notice | None:
+    """What no channel has begun to tell of a fault of this computer that ended a run."""
+    rows = journal.rows(
+        f"select * from notice where handed_over is null and claimed_by is null and {_OF_FAULT}"
+        " and json_extract(summary, '$.run') = ? order by id desc limit 1",
+        run_id,
+    )
+    return _notice(rows[0]) if rows else None
+
+
+def last_of_fault(journal: Journal) -> int:
+    """The id of the last notice of a fault of this computer; 0 if there was none."""
+    return int(journal.rows(f"select coalesce(max(id), 0) from notice where {_OF_FAULT}")[0][0])
 
 
 def keep_claims(journal: Journal, pid: int, notice_ids: Iterable[int]) -> None:

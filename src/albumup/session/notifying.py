@@ -10,7 +10,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -32,7 +32,8 @@ from albumup.session.channels import (
     is_wanted,
 )
 from albumup.session.hands import Hands, HandsOver, Threaded
-from albumup.uploader.options import TELL_AFTER
+from albumup.uploader import causes
+from albumup.uploader.options import TELL_AFTER, RunEnd
 
 T = TypeVar("T")
 
@@ -67,6 +68,14 @@ def in_own_transaction(journal: Journal, change: Callable[[Journal], T]) -> Futu
     else:
         done.set_result(made)
     return done
+
+
+class Fault(Struct, frozen=True):
+    """A fault of this computer that ended a run: ``end``, None if the run did not begin."""
+
+    error: AlbumupError
+    album_ids: Sequence[int]
+    end: RunEnd | None
 
 
 class _Claimed(Struct, frozen=True):
@@ -116,6 +125,8 @@ class Notifying:
         self._said: Collection[int] = ()
         """The albums whose standing this command has told."""
         self._is_last = self._is_cut = False
+        self._is_ending = False
+        """No upload goes on, so a fault of this computer that is still owed is not over."""
 
     def owed(self) -> None:
         """Note that the journal holds another owed notice."""
@@ -145,14 +156,21 @@ class Notifying:
             self._is_owed, self._again_at = False, math.inf
             self._claiming = change(self._claim)
 
-    def finish(self, journal: Journal, said: Collection[int], gives_up: Callable[[], bool]) -> None:
+    def finish(
+        self,
+        journal: Journal,
+        said: Collection[int],
+        gives_up: Callable[[], bool],
+        fault: Fault | None = None,
+    ) -> None:
         """Hand over the remaining notices, and wait for them. The journal is now this thread's.
 
         ``said``: the ids of albums whose standing was told on a terminal. As soon as ``gives_up()``
-        is true, channels that hang are cut off.
+        is true, channels that hang are cut off. ``fault``: of this computer, which ended the
+        run; it is told even if the journal does not take the notice.
         """
         change = partial(in_own_transaction, journal)
-        self._said = said
+        self._said, self._is_ending = said, True
         if said:
             change(lambda own: notices.said_of_albums(own.connection, own.clock(), said))
         left, self._marks = self._marks, []
@@ -160,17 +178,19 @@ class Notifying:
             made = mark.made if _is_made(mark.made) else change(mark.change)
             self._say(made.result() if _is_made(made) else "")
         self._claiming, self._is_owed = None, _is_owed_in(journal)
-        self._wait(change, gives_up)
+        self._wait(change, gives_up, None if fault is None else _unwritten(journal, fault))
         if not self._waiting:
             self._hands.end()
 
-    def _wait(self, change: Change, gives_up: Callable[[], bool]) -> None:
+    def _wait(self, change: Change, gives_up: Callable[[], bool], unwritten: Notice | None) -> None:
         """Take turns until all notices are handed over, or hang."""
         others_until = self._now() + _OTHERS_SECONDS
         until = self._now() + LAST_SECONDS
         ends_at = until + MOST_SECONDS
         self.turn(change)
         self.turn(change)  # hands over the notices that the first turn has claimed
+        if unwritten is not None:
+            self._give_unwritten(unwritten)
         while self._now() < (ends_at if self._waiting else others_until) and self._is_left():
             self._hands.work_for(_POLL)
             if not self._is_cut and gives_up():
@@ -189,7 +209,8 @@ class Notifying:
 
     def _claim(self, journal: Journal) -> _Claimed:
         """Claim the notices for the channels. Unwanted ones are marked as handed over."""
-        new = [one for one in notices.claim(journal, self._pid) if one.id not in self._seen]
+        claimed = notices.claim(journal, self._pid, with_faults=self._is_ending)
+        new = [one for one in claimed if one.id not in self._seen]
         wanted = [one for one in new if self._is_wanted(one)]
         kept = {one.id for one in wanted}
         notices.handed_over(journal, [one.id for one in new if one.id not in kept])
@@ -215,6 +236,8 @@ class Notifying:
             if handed is None or handed.is_cut:
                 notices.release(journal, [notice.id], is_cut=handed is not None)
                 return ""
+            if not notice.id and handed.is_taken:
+                causes.note_unwritten(journal, notice)
             is_said = notice.album_id in self._said
             ids, is_taken, fault = [notice.id], handed.is_taken, handed.fault
             notices.handed_over(journal, ids, is_taken=is_taken, fault=fault, is_said=is_said)
@@ -234,6 +257,14 @@ class Notifying:
             self._seen.add(notice.id)
             self._waiting.add(notice.id)
             self._hands.give(self._to_type(notice))
+
+    def _give_unwritten(self, notice: Notice) -> None:
+        """Have a notice handed over that could not be claimed."""
+        is_at_work = notice.id in self._seen or self._again_at < math.inf
+        if (notice.id and is_at_work) or not self._is_wanted(notice):
+            return
+        self._claiming, self._is_owed = None, False  # what fails now waits for the next command
+        self._give(_Claimed([notice], is_some_left=False))
 
     def _to_type(self, notice: Notice) -> Notice:
         """A notice whose commands work in any shell."""
@@ -268,6 +299,14 @@ def token_names(config: Config, definitions: Iterable[str]) -> set[str]:
 def _is_made(future: Future[Any]) -> bool:
     """Whether the journal has made the change."""
     return future.done() and future.exception() is None
+
+
+def _unwritten(journal: Journal, fault: Fault) -> Notice | None:
+    run_id = fault.end.run_id if fault.end is not None else 0
+    try:
+        return causes.unwritten(journal, fault.error, fault.album_ids, run_id)
+    except (AlbumupError, sqlite3.Error):
+        return None  # the journal cannot even be read
 
 
 def _is_owed_in(journal: Journal) -> bool:

@@ -7,17 +7,16 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from albumup.errors import LocalError, TryLater
+from albumup.errors import AlbumupError, LocalError, TryLater
 from albumup.journal import notices, runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import PATIENCE, FileLock
 from albumup.journal.opening import CorruptJournal, check_whole, paths_of
-from albumup.journal.rows import Album
 from albumup.processes import is_alive
 from albumup.session.aside import aside
 from albumup.session.builder import Builder
@@ -26,7 +25,7 @@ from albumup.session.following import Follower
 from albumup.session.guarding import is_alone
 from albumup.session.inheriting import inherit
 from albumup.session.live import Live
-from albumup.session.notifying import Notifying
+from albumup.session.notifying import Fault, Notifying
 from albumup.session.pinging import Pinging, ping_urls, pings
 from albumup.session.signals import GRACE, Handlers, grace_over
 from albumup.session.telling import (
@@ -45,7 +44,7 @@ from albumup.session.telling import (
     standing,
 )
 from albumup.uploader.events import NoticeOwed
-from albumup.uploader.options import Options, Stop
+from albumup.uploader.options import Options, RunEnd, Stop
 from albumup.uploader.spooling import sweep
 
 if TYPE_CHECKING:
@@ -66,13 +65,6 @@ _MOST_DOUBTS = 5
 """Looks at a run whose process is not there, a second each. It may belong to another container."""
 _LAST_WORDS = 1.0
 """Seconds for the closing words of a run that a signal ends."""
-
-
-def lift_holds(journal: Journal, albums: Sequence[Album]) -> list[Album]:
-    """Lift the holds of albums; return the albums that are not settled."""
-    with journal.transaction():
-        runs.hold(journal, [album.id for album in albums], False)
-    return [album for album in albums if runs.is_unfinished(journal, album.id)]
 
 
 @dataclass(slots=True)
@@ -101,8 +93,8 @@ class Session:
     _live: Live | None = None
     """What others see of this process's run."""
     _notifying: Notifying = field(init=False)
-    _only_waits: bool = False
-    """The run has ended because it may not upload now."""
+    _run_end: RunEnd | None = None
+    """The end of this process's run."""
 
     def __post_init__(self) -> None:
         self._lock = FileLock(paths_of(self.journal.path)["lock"])
@@ -143,7 +135,11 @@ class Session:
 
     def _work(self) -> int:
         with contextlib.closing(self.journal):
-            return self._send_or_follow()
+            try:
+                return self._send_or_follow()
+            except LocalError as fault:
+                self._deliver(fault)
+                raise
 
     def _watch(self) -> None:
         """Leave if the session itself hangs, as on the journal's disk, after a second signal."""
@@ -163,8 +159,9 @@ class Session:
                         sent = self._upload()
                     finally:
                         self._lock.release()
-                        pinging.end(0 if self._only_waits else sent)
-                    self._deliver()
+                        only_waits = self._run_end is not None and self._run_end.only_waits
+                        pinging.end(0 if only_waits else sent)
+                    self._deliver(None if self._run_end is None else self._run_end.fault)
                 return sent
             with self.journal.transaction():
                 run = runs.join(self.journal, self.album_ids)
@@ -235,12 +232,14 @@ class Session:
 
     # Notices and pings.
 
-    def _deliver(self) -> None:
+    def _deliver(self, fault: AlbumupError | None) -> None:
         """Deliver the notices that are owed; the uploader's lock is free again."""
         # A shutdown gives a channel that is at work the time that it gives to uploads.
         gives_up = self._may_leave() if self._signals else grace_over(self._signals)
         told = self.audience.told(self._may_leave())
-        self._notifying.finish(self.journal, told, gives_up)
+        is_owed = fault is not None and not (self.options.is_watched or self._signals)
+        why = Fault(fault, self.album_ids, self._run_end) if fault is not None and is_owed else None
+        self._notifying.finish(self.journal, told, gives_up, why)
 
     def _note_told(self) -> None:
         """The closing words about another process count as the notices of their albums."""
@@ -306,7 +305,7 @@ class Session:
         self.audience.end_show()
         end = thread.end
         live.end(thread.shown, end)
-        self._only_waits = end is not None and end.only_waits
+        self._run_end = end
         if is_gone and not self.journal.is_in_place():
             self.journal.make_whole()
         if end is None:

@@ -70,6 +70,13 @@ class Stops(Struct, frozen=True):
     goes_on: Sequence[str] = ()
 
 
+def lift_holds(journal: Journal, albums: Sequence[Album]) -> list[Album]:
+    """Lift the holds of albums; return the albums that are not settled."""
+    with journal.transaction():
+        runs.hold(journal, [album.id for album in albums], False)
+    return [album for album in albums if runs.is_unfinished(journal, album.id)]
+
+
 class Finishing(Struct, frozen=True):
     """The uploader takes the time to finish these uploads.
 

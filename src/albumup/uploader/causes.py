@@ -6,6 +6,7 @@ a transaction. The session delivers the notices.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from albumup.errors import AlbumupError
 from albumup.journal import notices, pauses, runs
 from albumup.journal.journal import Journal
-from albumup.journal.notices import Cause, Message
+from albumup.journal.notices import Cause, Message, Notice
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
 from albumup.photos.file_names import command, text_of
@@ -100,6 +101,7 @@ class Causes:
         ``closings``: of the targets that were given up; ``unfinished``: ids of albums with
         something left.
         """
+        notices.withdraw_faults(journal)
         for what in self._well(closings, unfinished):
             if runs.told(journal, what):  # if the trouble comes again, it is news again
                 runs.tell(journal, what, "")
@@ -155,29 +157,16 @@ class Causes:
         """Owe a notice of a trouble, once until it is over, unless somebody watches the run."""
         if not self._is_new(journal, one) or self._options.is_watched:
             return
-        albums = [summary_of(journal, album_id) for album_id in one.albums]
-        targets = {album.album.target for album in albums}
-        target = targets.pop() if len(targets) == 1 else one.target
-        reason, upstream = one.reason, self._queue.upstreams.get(target)
-        message = replace(
-            _of_albums(albums),
-            title=upstream.target.title if upstream is not None else target,
-            exit=reason.exit_code,
-            words=reason.words,
-            hint=reason.hint,
-            command=_way_on(journal, one, albums),
-        )
-        album_id = albums[0].album.id if len(albums) == 1 else None
-        self._owe(journal, Cause.STOPPED, message, album_id=album_id, target=target)
+        found = _notice_of(journal, one)
+        message, target = found.message, found.target
+        if upstream := self._queue.upstreams.get(target):
+            message = replace(message, title=upstream.target.title)
+        key = found.key if one.what == _HERE else ""
+        self._owe(journal, Cause.STOPPED, message, album_id=found.album_id, target=target, key=key)
 
     def _is_new(self, journal: Journal, one: Stopped) -> bool:
         """Whether a kind of trouble is news; from now on it is not."""
-        known = json.loads(runs.told(journal, one.what) or "[]")
-        kind = kind_of(one.reason.words)
-        if kind in known:
-            return False
-        runs.tell(journal, one.what, json.dumps([*known, kind]))
-        return True
+        return note_told(journal, one.what, one.reason.words)
 
     def _owe(
         self,
@@ -187,9 +176,10 @@ class Causes:
         *,
         album_id: int | None = None,
         target: str = "",
+        key: str = "",
     ) -> None:
         own = replace(message, run=self.run_id)
-        notices.owe(journal, cause, own, album_id=album_id, target=target)
+        notices.owe(journal, cause, own, album_id=album_id, target=target, key=key)
         event = NoticeOwed(journal.clock(), message.album, target or None, cause.value)
         journal.after_commit(lambda: self._listener(event))
 
@@ -201,6 +191,68 @@ class Causes:
         left = [one.album.name for one in found if one.is_unfinished]
         album = left[0] if len(left) == 1 else None
         return replace(_of_albums(found), album=album, title=upstream.target.title)
+
+
+def unwritten(
+    journal: Journal, fault: AlbumupError, album_ids: Iterable[int], run_id: int
+) -> Notice | None:
+    """The notice of a fault that ended the run, to be told although the journal takes no changes.
+
+    Its id is 0 if the journal does not hold it; its key is the same for each process that meets the
+    fault. None: the fault was told before. ``album_ids``: of all albums of the command.
+    """
+    if _is_known(journal, _HERE, str(fault)):
+        return notices.of_fault(journal, run_id)
+    unfinished = [one for one in album_ids if runs.is_unfinished(journal, one)]
+    closing = Closing(fault.exit_code, str(fault), fault.hint)
+    return _notice_of(journal, Stopped(_HERE, closing, unfinished))
+
+
+def note_unwritten(journal: Journal, notice: Notice) -> None:
+    """Note that a notice of ``unwritten`` was told: the fault is no news until it is over."""
+    note_told(journal, _HERE, notice.message.words)
+
+
+def note_told(journal: Journal, what: str, words: str) -> bool:
+    """Note that a kind of trouble was told; True if that is news."""
+    if _is_known(journal, what, words):
+        return False
+    known = json.loads(runs.told(journal, what) or "[]")
+    return runs.tell(journal, what, json.dumps([*known, kind_of(words)]))
+
+
+def _is_known(journal: Journal, what: str, words: str) -> bool:
+    return kind_of(words) in json.loads(runs.told(journal, what) or "[]")
+
+
+def _notice_of(journal: Journal, one: Stopped) -> Notice:
+    """The notice of a trouble, which is not in the journal yet."""
+    albums = [summary_of(journal, album_id) for album_id in one.albums]
+    targets = {album.album.target for album in albums}
+    target = targets.pop() if len(targets) == 1 else one.target
+    message = replace(
+        _of_albums(albums),
+        title=target,
+        exit=one.reason.exit_code,
+        words=one.reason.words,
+        hint=one.reason.hint,
+        command=_way_on(journal, one, albums),
+    )
+    album_id = albums[0].album.id if len(albums) == 1 else None
+    key = _key_of(journal, one)
+    return Notice(0, key, Cause.STOPPED, album_id, target, journal.clock(), message, "")
+
+
+def _key_of(journal: Journal, one: Stopped) -> str:
+    """A notice's key by its trouble, and by the last run and the last such trouble in the journal.
+
+    A process that cannot journal a notice tells it with the key of the next one.
+    """
+    last = runs.last(journal)
+    since = (last.id, last.started) if last is not None else ()
+    before = notices.last_of_fault(journal)
+    told = journal.path, since, before, one.what, kind_of(one.reason.words)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _of_albums(found: Sequence[Summary]) -> Message:
