@@ -12,7 +12,8 @@ import pytest
 
 from albumup.cli.app import App
 from albumup.cli.late import line_of, tell_late
-from albumup.journal import notices
+from albumup.journal import notices, opening
+from albumup.journal.connecting import is_connected
 from albumup.journal.journal import Journal
 from albumup.journal.notices import Cause, Message, Notice
 from albumup.journal.opening import open_for_a_word
@@ -111,6 +112,28 @@ def test_whoever_cannot_claim_them_leaves_those_that_another_has_claimed(
     monkeypatch.setattr(late, "open_for_a_word", busy)
     assert told(path, monkeypatch) == ["a", "c"]
     assert claimed == [{2}]
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_what_cannot_be_claimed_is_told_all_the_same(
+    path: str, monkeypatch: pytest.MonkeyPatch, is_readable: bool
+) -> None:
+    """On a disk that is read-only, or full: SQLite needs room to read, too."""
+    real, opened = opening.open_reader, []
+
+    def cannot_be_written(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    def open_reader(journal: str) -> sqlite3.Connection | None:
+        opened.append(is_connected(journal))
+        if opened[1:] and not is_readable:
+            raise sqlite3.OperationalError("unable to open database file")
+        return real(journal)
+
+    monkeypatch.setattr(opening, "_set_up", cannot_be_written)
+    monkeypatch.setattr(late, "open_reader", open_reader)
+    assert told(path, monkeypatch) == ["a", "b", "c"]
+    assert opened == [False, False], "the failed connection is closed"
 
 
 def test_where_nothing_is_known_nothing_is_said_or_made(

@@ -128,12 +128,16 @@ def open_for_a_word(path: str, patience: float) -> sqlite3.Connection | None:
     if not os.path.exists(path):
         return None
     connection = connect(path, "rw")
-    if _number(connection, "user_version") != VERSION:
-        connection.close()
-        return None
-    _set_up(connection)
-    connection.execute(f"pragma busy_timeout = {int(patience * 1000)}")
-    return connection
+    try:
+        if _number(connection, "user_version") == VERSION:
+            _set_up(connection)
+            connection.execute(f"pragma busy_timeout = {int(patience * 1000)}")
+            return connection
+    except BaseException:
+        connection.close()  # else this process could not read a journal on a read-only disk
+        raise
+    connection.close()
+    return None
 
 
 def checkpoint_here(connection: sqlite3.Connection) -> None:

@@ -67,7 +67,9 @@ def claim_late(
     ids, free = _ids(found), list[int]()
     pid = os.getpid()
     if not _write(path, lambda one: free.extend(notices.claim_to_say(one, now, pid, ids))):
-        free = _ids(late_notices(path, now))
+        with suppress(AlbumupError, OSError):
+            ids = _ids(late_notices(path, now))
+        free = ids
     own = set(free)
     found = [replace(one, stands_for=tuple(own.intersection(one.stands_for))) for one in found]
     return [one for one in found if one.stands_for]
