@@ -105,3 +105,20 @@ def test_one_that_does_not_take_its_lock_again_is_named(
     assert f"process {other} uploads from this journal" in str(told.value)
     assert f"kill -INT {other}" in told.value.hint
     assert not is_locked(lock.path)
+
+
+def test_a_run_that_ends_before_it_took_its_lock_again_is_over(
+    journal: Journal, lock: FileLock, other: int
+) -> None:
+    live, world = begin(journal, other), World()
+
+    def happens() -> None:
+        os.utime(live, ns=(0, int(world.now * 1e9)))
+        if world.now > 1.0:
+            with journal.transaction():
+                runs.close_dead(journal)
+
+    world.happens = happens
+    assert asked(journal, lock, world)
+    assert world.now < 2.0
+    assert is_locked(lock.path)

@@ -50,12 +50,16 @@ def is_alone(
     before = _written(live)
     if not comes(lambda: is_locked(lock.path) or _written(live) != before, _SILENT_SECONDS):
         return lock.take()
-    if comes(lambda: is_locked(lock.path), _BACK_SECONDS):
-        return False
+    if comes(lambda: is_locked(lock.path) or _is_over(journal, run.id), _BACK_SECONDS):
+        return _is_over(journal, run.id) and lock.take()
     raise TryLater(
         f"process {run.pid} uploads from this journal, and {lock.path} was deleted beside it",
         f"let it end, or end it: kill -INT {run.pid}",
     )
+
+
+def _is_over(journal: Journal, run_id: int) -> bool:
+    return runs.run_of(journal, run_id).ended is not None
 
 
 def _written(path: str) -> int | None:
