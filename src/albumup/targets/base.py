@@ -213,6 +213,11 @@ class Target(ABC):
             return [(auth.removeprefix("header:").strip(), self.token)]
         return [("Authorization", f"Bearer {self.token}")]
 
+    @property
+    def has_secrets(self) -> bool:
+        """There is something to mask."""
+        return self._mask is not None
+
     def masked(self, text: str) -> str:
         """Mask the token and the secrets of addresses in ``text``, in any form that a server may
         echo (:mod:`albumup.targets.masking`).

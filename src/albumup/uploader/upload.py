@@ -387,6 +387,8 @@ def _doubted(finding: Finding) -> Finding:
 
 def _without_token(upstream: Upstream, finding: Finding) -> Finding:
     """Mask secrets, which a server may echo and the journal must not hold."""
+    if not upstream.target.has_secrets:  # as with most forms, for each photo
+        return finding
     masked = upstream.target.masked
     return replace(
         finding,
