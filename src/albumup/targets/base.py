@@ -219,11 +219,8 @@ class Target(ABC):
         return self._mask is not None
 
     def masked(self, text: str) -> str:
-        """Mask the token and the secrets of addresses in ``text``, in any form that a server may
-        echo (:mod:`albumup.targets.masking`).
-
-        Call this before cutting the text.
-        """
+        """Mask the token and the secrets of addresses in ``text``, however a server may echo them
+        (:mod:`albumup.targets.masking`). Call this before cutting the text."""
         return self._mask.sub(MASK, text) if self._mask is not None else text
 
     @cached_property
