@@ -47,10 +47,10 @@ def cron_summary(
     now = found.now
     failed, doubts = now.count(*RETRIED), now.count(State.IN_DOUBT) - now.asked
     had = rounds_of.most(journal, now.album.id) if failed else 0
-    doubted = Rounds(
-        rounds_of.most_of_doubts(journal, now.album.id) if doubts else 0,
-        most_of_doubts(journal, config, now.album, rounds) if doubts else 0,
-    )
+    doubted = NO_ROUNDS
+    if doubts:
+        most = most_of_doubts(journal, config, now.album, rounds)
+        doubted = Rounds(rounds_of.most_of_doubts(journal, now.album.id), most)
     words = cron_words(found, had, rounds, verb, doubted)
     line = f"{title_of(journal, now.album)}: {words}"
     commands = commands_for(journal, now)
