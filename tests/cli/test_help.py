@@ -23,7 +23,7 @@ def run(*words: str, columns: int = 80) -> str:
 
 
 def commands() -> Iterator[tuple[str, ...]]:
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     for name in cli.list_commands(context):
         found = cli.get_command(context, name)
         yield (name,)
@@ -35,7 +35,7 @@ def of(*words: str) -> click.Command:
     found: click.Command = cli
     for word in words:
         assert isinstance(found, click.Group)
-        inner = found.get_command(click.Context(found), word)
+        inner = found.get_command(click.Context(found, **cli.context_settings), word)
         assert inner is not None
         found = inner
     return found
@@ -70,7 +70,7 @@ def test_the_options_of_push_stand_in_groups() -> None:
 def test_the_options_that_all_commands_have_are_the_general_ones(words: tuple[str, ...]) -> None:
     found = of(*words)
     assert isinstance(found, Command | Group)
-    context = click.Context(found)
+    context = click.Context(found, **cli.context_settings)
     general = dict(grouped(found, context))[GENERAL]
     assert [one.opts[-1] for one in general] == [
         "--journal", "--config", "--quiet", "--verbose", "--progress", "--version", "--color",
@@ -141,7 +141,7 @@ def test_a_near_miss_of_an_option_leads_to_nothing_that_gives_photos_up(
     found = of(*words)
     options = {
         name
-        for one in found.get_params(click.Context(found))
+        for one in found.get_params(click.Context(found, **cli.context_settings))
         for name in one.opts
         if name[:2] == "--"
     }
