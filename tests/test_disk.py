@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from albumup.disk import missing_disk, unmounted
+from albumup import disk
+from albumup.disk import missing_disk, open_own, unmounted
 from albumup.errors import LocalError
 from albumup.session import intake
 
@@ -69,3 +72,16 @@ def test_what_a_disk_lacks_is_said_in_units_that_tell(
     monkeypatch.setattr(intake, "room_in", lambda _: free)
     with pytest.raises(LocalError, match=says):
         intake._check_room(str(tmp_path), wanted)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EMFILE])
+def test_a_file_that_cannot_be_made_is_said_with_its_own_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: str, *_: object) -> int:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(disk.os, "open", refuse)
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        open_own(str(tmp_path / "journal.db.lock"), os.O_RDWR | os.O_CREAT)
+    assert caught.value.errno == number

@@ -27,8 +27,12 @@ def open_own(path: str, flags: int) -> int:
     own = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags | own, 0o600)
-    except OSError:
-        _refuse_other(path, os.lstat(path).st_mode)
+    except OSError as error:
+        try:
+            found = os.lstat(path)
+        except OSError:
+            raise error from None  # nothing is there, so that is not why
+        _refuse_other(path, found.st_mode)
         raise
     try:
         _refuse_other(path, os.fstat(descriptor).st_mode)
