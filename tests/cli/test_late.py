@@ -151,3 +151,11 @@ def test_a_late_notice_says_what_happened_to_the_photos(verb: str) -> None:
     message = Message(album="trip", counts={"uploaded": 3}, words=f"3 photos {verb}")
     notice = Notice(1, "key", Cause.SETTLED, 1, "inbox", 0.0, message, "")
     assert line_of(Late(notice), 60.0) == f"trip: finished 1 min ago: 3 photos {verb}"
+
+
+@pytest.mark.parametrize("verb", ["sent", "copied"])
+def test_an_albums_name_says_nothing_about_its_photos(verb: str) -> None:
+    words = f"copied: 3 photos {verb}"
+    message = Message(album="copied", counts={"uploaded": 3}, words=words)
+    notice = Notice(1, "key", Cause.SETTLED, 1, "club", 0.0, message, "")
+    assert line_of(Late(notice), 60.0) == f"copied: finished 1 min ago: 3 photos {verb}"

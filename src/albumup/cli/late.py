@@ -50,7 +50,8 @@ def line_of(late: Late, now: float) -> str:
     message, when = notice.message, span(max(0.0, now - notice.created))
     hint, fault = message.hint, escape(notice.fault, 1000)
     if notice.cause is Cause.SETTLED:
-        verb = "copied" if "copied" in message.words else "sent"
+        standing = message.words.removeprefix(f"{message.album}: ")  # an album may be called so
+        verb = "copied" if "copied" in standing else "sent"
         words = f"{_title(late)}: {sums.of_late_notice(_summary(notice), when, verb)}"
         hint = f"Again: {message.command}" if message.command else ""
     elif notice.cause is Cause.STOPPED:
