@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from albumup.journal.states import State
+from albumup.journal.states import CUT, CUT_WHOLE, State
 from albumup.targets.base import Verdict, VerdictKind
 from albumup.transfer import Answer, Fault, Sent, retry_after
 
@@ -222,9 +222,9 @@ def _without_answer(sent: Sent, circumstances: Circumstances) -> Finding:
             words = f"the answer was lost: {sent.detail}"
             return Finding(Outcome.IN_DOUBT, words, is_refunded=True)
         case Fault.CUT if not sent.whole:
-            return Finding(Outcome.REFUNDED, "cut")
+            return Finding(Outcome.REFUNDED, CUT)
         case Fault.CUT:
-            return Finding(Outcome.IN_DOUBT, "cut before the answer came")
+            return Finding(Outcome.IN_DOUBT, CUT_WHOLE)
         case _ if sent.whole:
             return Finding(
                 Outcome.IN_DOUBT, f"the answer was lost: {sent.detail}", spent=Spent.WHOLE

@@ -58,8 +58,7 @@ def of_settled(now: Summary, lost: int, verb: str = "sent") -> str:
 
 def of_inherited(found: RunSummary, verb: str = "sent") -> str:
     """The words for an album with which a process in the background goes on."""
-    waiting = f"{found.now.unsent} waiting"
-    return f"{found.sent} of {found.total} {verb}, {waiting}; goes on in the background"
+    return f"{_waiting(found, verb)}; goes on in the background"
 
 
 def of_followed(found: RunSummary, verb: str = "sent", resume: str = RESUME) -> str:

@@ -115,7 +115,7 @@ def _kind(url: str, kind: str | None, ca_file: str | None) -> tuple[str, str]:
 
 def _why_not(url: str, sent: Sent) -> AlbumupError:
     """The error for a URL without a known kind of server. ``sent``: what a plain GET came to."""
-    secrets = mask_for("", (), "", secrets_in(url))
+    secrets = mask_for(others=secrets_in(url))
     url = shown_address(url)
     detail = sent.detail or str(sent.fault)
     match sent.fault:

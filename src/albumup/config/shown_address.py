@@ -6,7 +6,6 @@ These are user name and password, each value of the query, and the fragment. Nam
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote, unquote_plus, urlsplit
@@ -41,9 +40,8 @@ def holds_secret(url: str) -> bool:
     """Does an address hold a secret that others must not read: a password, or a value that looks
     like one?"""
     query = url.partition("#")[0].partition("?")[2] if "://" in url else ""
-    return bool(_PASSWORD.search(url)) or any(
-        True for part in query.split("&") if _shown_part(part) != part for _ in _telling(part)
-    )
+    hidden = [part for part in query.split("&") if _shown_part(part) != part]
+    return bool(_PASSWORD.search(url)) or any(any(_telling(part)) for part in hidden)
 
 
 def has_secret_path(url: str) -> bool:
@@ -62,6 +60,8 @@ def identity_of(url: str) -> str:
     shown = shown_address(url)
     if shown == url:
         return url
+    import hashlib  # screens, which are to come at once, need no digest
+
     return f"{shown} {hashlib.sha256(url.encode(errors='surrogateescape')).hexdigest()[:16]}"
 
 

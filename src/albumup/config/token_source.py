@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from albumup.config.file import absolute, closed_again, place_of, shown
 from albumup.config.known_secrets import know
+from albumup.config.shown_address import MASK
 from albumup.errors import ConfigError
 from albumup.processes import why_not_run
 
@@ -65,7 +66,7 @@ def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | N
 
 def masked(token: str | None) -> str:
     """A text in place of a token, which tells only whether there is one."""
-    return "none" if token is None else "********"
+    return "none" if token is None else MASK
 
 
 def _token_from_file(path: str, where: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from albumup.journal.journal import Journal
-from albumup.journal.states import DONE, State, is_in
+from albumup.journal.states import CUT, CUT_WHOLE, DONE, State, is_in
 
 
 class Upload(Struct, frozen=True):
@@ -39,7 +39,7 @@ def cut_since(
         " join task on task.id = task_id join photo on photo.id = task.photo_id"
         " where run_id = ? and task.album_id = ? and attempt.ended >= ?"
         " and (outcome, attempt.error)"
-        " in (values ('free', 'cut'), ('in_doubt', 'cut before the answer came'))"
+        f" in (values ('free', '{CUT}'), ('in_doubt', '{CUT_WHOLE}'))"
         " order by attempt.id"
     )
     return [

@@ -19,10 +19,10 @@ import msgspec
 from msgspec import Struct
 
 from albumup.journal.rows import plain
+from albumup.processes import is_alive
 
 if TYPE_CHECKING:
     from albumup.journal.journal import Journal
-from albumup.processes import is_alive
 
 CLAIM_SECONDS = 120.0
 """A claim that is older was left by a process that died or hangs."""

@@ -202,6 +202,11 @@ def hold(journal: Journal, album_ids: Iterable[int], held: bool) -> None:
             journal.connection.execute("update album set held = ? where id = ?", (held, album_id))
 
 
+def on_hold(journal: Journal) -> set[int]:
+    """The ids of the albums on hold."""
+    return {album.id for album in albums(journal) if album.held}
+
+
 def touch(journal: Journal, album_id: int) -> None:
     journal.connection.execute(
         "update album set changed = ? where id = ?", (journal.clock(), album_id)

@@ -82,6 +82,11 @@ RETRIED = frozenset({State.FAILED, State.MISSING})
 FINAL = frozenset(state for state, allowed in TRANSITIONS.items() if not allowed)
 """The states that no step leads out of."""
 
+CUT = "cut"
+"""The error of an attempt that we cut before all of its bytes had left."""
+CUT_WHOLE = "cut before the answer came"
+"""The error of one that we cut after that."""
+
 
 class Stage(IntEnum):
     """How far a task has come on its way to being sent."""

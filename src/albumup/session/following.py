@@ -13,7 +13,7 @@ from albumup.journal.lock import is_locked
 from albumup.journal.opening import paths_of
 from albumup.session.changing import Change, ignored
 from albumup.session.looking import Looker
-from albumup.session.others import STOPPED, was_stopped
+from albumup.session.others import STOPPED, is_left_open, was_stopped
 from albumup.session.telling import Audience, Following, Left, TakenOver
 from albumup.session.totals import totals_now
 from albumup.targets.base import Target
@@ -79,7 +79,8 @@ class Follower:
             time.sleep(_POLL)
         last = looker.look_back(found, is_alive=found.ended is None or found.exit is not None)
         audience.end_show()
-        if unfinished and self._goes_on(found, unfinished):
+        is_open = is_left_open(journal, found, unfinished)
+        if unfinished and (is_open or self._can_build(found, unfinished)):
             return None
         ended = last.ended if last is not None else None
         return audience.followed(found.exit or 0 if unfinished else None, ended)
@@ -95,11 +96,6 @@ class Follower:
         """Of each album, the photos that were done before this command, and the bytes until now."""
         done = totals_now(self._journal, self._album_ids)
         return {one: (self._before.get(one, 0), sizes) for one, (_, sizes) in done.items()}
-
-    def _goes_on(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
-        """Is this process, or an heir of the run, to go on with albums that a run has left?"""
-        has_heir = not runs.with_heirs(self._journal, run.id).isdisjoint(album_ids)
-        return run.exit in (None, 0, 1, 3) or has_heir or self._can_build(run, album_ids)
 
     def _can_build(self, run: runs.Run, album_ids: Sequence[int]) -> bool:
         """Can this process build the targets that the uploader could not, as with a token that only

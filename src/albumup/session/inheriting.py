@@ -35,13 +35,8 @@ def inherit(
         if was_stopped(journal, run.id, unfinished):
             return STOPPED
         if is_over:
-            return STOPPED if _are_held(journal, unfinished) else None
+            return STOPPED if runs.on_hold(journal).issuperset(unfinished) else None
         if not journal.is_in_place():
             raise journal_gone(journal.path, run.pid)
         time.sleep(_POLL)
     return 128 + signals[0]
-
-
-def _are_held(journal: Journal, album_ids: Sequence[int]) -> bool:
-    held = {album.id for album in runs.albums(journal) if album.held}
-    return held.issuperset(album_ids)

@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import cache
 
 from albumup.config.known_secrets import known
+from albumup.config.shown_address import MASK
 from albumup.disk import open_own
 
 MOST_BYTES = 1 << 20
@@ -23,7 +24,6 @@ MOST_BYTES = 1 << 20
 _PIECE = 1 << 16
 _USER = re.compile(r"(?<=://)[^/\s]+(?=@)")
 _QUERY = re.compile(r"(https?://[^\s?#]+\?)[^\s#]+")
-_MASK = "********"
 
 
 def files_of(log: str) -> list[str]:
@@ -38,15 +38,15 @@ def hidden(text: str) -> str:
     names, passwords and queries, which may be other people's secrets.
     """
     for secret in known():
-        text = _mask_of(secret).sub(_MASK, text)
-    return _QUERY.sub(rf"\1{_MASK}", _USER.sub(_MASK, text))
+        text = _mask_of(secret).sub(MASK, text)
+    return _QUERY.sub(rf"\1{MASK}", _USER.sub(MASK, text))
 
 
 @cache
 def _mask_of(secret: str) -> re.Pattern[str]:
     from albumup.targets.masking import mask_for
 
-    return mask_for(secret, (), "")
+    return mask_for(secret)
 
 
 class Log:

@@ -70,9 +70,8 @@ class Others:
         if last is None:
             return False
         unfinished = self.unfinished(self.scope())
-        is_open = last.exit in (None, 0, 1, 3) or bool(last.unbuilt)
-        has_heir = not runs.with_heirs(self._journal, last.id).isdisjoint(unfinished)
-        return bool(unfinished) and (is_open or has_heir)
+        is_open = bool(last.unbuilt) or is_left_open(self._journal, last, unfinished)
+        return bool(unfinished) and is_open
 
     def may_come(self) -> bool:
         """Whether a run may begin at any moment, although none is on."""
@@ -117,7 +116,7 @@ class Others:
 
     def _code_of_left(self, unfinished: Sequence[int]) -> int:
         """The exit code for albums that nobody sends: they were stopped, or never begun."""
-        held = {album.id for album in runs.albums(self._journal) if album.held}
+        held = runs.on_hold(self._journal)
         was_seen = self.last is not None
         return worst([STOPPED if was_seen and one in held else _TRY_LATER for one in unfinished])
 
@@ -134,9 +133,16 @@ def scope_of_running(journal: Journal) -> set[int]:
     return set(runs.scope(journal, run.id)) if run is not None else set()
 
 
+def is_left_open(journal: Journal, run: Run, album_ids: Iterable[int]) -> bool:
+    """Whether somebody else is to go on with these albums, which a run has left unfinished: it did
+    not end because of them, or another process waits for that."""
+    has_heir = not runs.with_heirs(journal, run.id).isdisjoint(album_ids)
+    return run.exit in (None, 0, 1, 3) or has_heir
+
+
 def was_stopped(journal: Journal, run_id: int, album_ids: Iterable[int]) -> bool:
     """Whether these albums have left a run, are on hold, and have nothing in flight."""
-    held = {album.id for album in runs.albums(journal) if album.held}
+    held = runs.on_hold(journal)
     scope = set(runs.scope(journal, run_id))
     return all(one in held and one not in scope and not _is_sent(journal, one) for one in album_ids)
 

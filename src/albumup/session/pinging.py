@@ -101,7 +101,7 @@ def fetched(url: str) -> str:
     from albumup.targets.masking import mask_for
 
     secrets = secrets_in(url) | secrets_of_path(url.removesuffix("/start").removesuffix("/fail"))
-    return mask_for("", (), "", secrets).sub(MASK, _fetched(url))
+    return mask_for(others=secrets).sub(MASK, _fetched(url))
 
 
 def _fetched(url: str) -> str:

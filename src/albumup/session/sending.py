@@ -110,14 +110,14 @@ class Session:
         return aside(self._tidy_up)
 
     def _tidy_up(self) -> int:
-        is_alone = self._take_lock(0.0)
-        if is_alone:
+        has_lock = self._take_lock(0.0)
+        if has_lock:
             try:
                 sweep(self.journal, self.options.spool_folder)
             finally:
                 self._lock.release()
         code = self.audience.nothing_to_send()
-        if is_alone:  # else the uploader does both
+        if has_lock:  # else the uploader does both
             with self._pings() as pinging:
                 pinging.end(code)
                 self._notifying.finish(self.journal, (), self._may_leave())

@@ -32,7 +32,10 @@ def mask_of(
 
 
 def mask_for(
-    token: str, headers: Iterable[tuple[str, str]], user: str, others: Collection[str] = ()
+    token: str = "",
+    headers: Iterable[tuple[str, str]] = (),
+    user: str = "",
+    others: Collection[str] = (),
 ) -> re.Pattern[str]:
     """A pattern for a token, for the values of the ``headers`` that carry it, and for ``others``.
 

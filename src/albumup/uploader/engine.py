@@ -227,11 +227,11 @@ class Engine:
         going = [album.id for album in queue.going()]
         if self._is_busy():
             return None
-        has_work = any(
+        has_work = run.stop is None and any(
             runs.is_unfinished(journal, album_id) and self._scope.has_work(journal, album_id)
             for album_id in going
         )
-        if run.stop is None and (has_work or self._scope.awaits_target(journal)):
+        if has_work or (run.stop is None and self._scope.awaits_target(journal)):
             return None
         if run.stop is None and (held := run.judge.last_held()):
             for upstream, one in held:

@@ -311,7 +311,7 @@ class Scope:
 
     def is_current(self, journal: Journal) -> bool:
         """Has no album joined the scope, been put on hold or come back since the last look?"""
-        on_hold = {album.id for album in runs.albums(journal) if album.held}
+        on_hold = runs.on_hold(journal)
         queue, scope = self._queue, runs.scope(journal, self._run.outcomes.run_id)
         return all(
             album_id in queue.albums and (album_id in queue.stopped) == (album_id in on_hold)
