@@ -132,6 +132,7 @@ def test_none_that_leads_there_is_a_mistake_of_the_config(home: Home, server: Fo
     assert "albumup target check nas" in flat(done.stderr)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("accepted_at", short_form([1, 0]))
 def test_a_known_server_that_is_not_found_is_waited_for(
     home: Home, opens: Open, server: FormServer, tmp_path: Path, accepted_at: int

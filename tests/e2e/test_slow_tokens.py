@@ -38,6 +38,7 @@ def asked(home: Home) -> int:
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
+@pytest.mark.long
 def test_a_stop_does_not_wait_for_a_joiners_token(home: Home, server: FormServer, go: Path) -> None:
     configure(home, server)
     server.may_answer.clear()

@@ -113,6 +113,7 @@ def test_an_uploader_whose_state_folder_is_deleted_ends(home: Home, server: Form
     assert set(home.states().values()) == {"uploaded"}
 
 
+@pytest.mark.long
 def test_a_pid_that_is_another_programs_by_now_is_left_alone(
     home: Home, server: FormServer
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_watcher_of_a_stopped_uploader_says_what_to_type(home: Home, server: F
     assert "1 waiting. On hold until: albumup resume" in ended.stderr
 
 
+@pytest.mark.long
 @process
 def test_a_watcher_of_a_killed_uploader_says_so_and_believes_no_old_snapshot(
     home: Home, server: FormServer
