@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from servers import FormServer
@@ -86,6 +87,7 @@ def test_a_run_that_waits_for_its_first_token_lets_others_write_and_can_be_ended
     before = asked(home)
     run = home.start("resume")
     until(lambda: asked(home) > before)
+    until(lambda: home.status()["uploader"] == {"pid": run.pid, "since": mock.ANY}, "it is seen")
     home.sql("update album set held = held")  # waits for whoever writes
     run.send_signal(signal.SIGINT)
     assert finish(run).returncode == 130

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from albumup.errors import AlbumupError
 from albumup.helpers import Work
@@ -40,11 +40,14 @@ class Building:
             self._of[name] = _definitions(journal, name)
             self._under_way[name] = asyncio.create_task(self._work(name))
 
-    async def rest(self) -> None:
-        """Wait until no target is under way, or the run ends."""
-        run = self._run
-        while self._under_way and run.stop is None and run.fault is None:
-            await run.queue.to_end.wait()
+    async def rest(self, names: Collection[str], seconds: float) -> None:
+        """Wait until none of these targets is under way, or the run ends, but no longer than
+        ``seconds``."""
+        run, until = self._run, self._run.now() + seconds
+        while not self._under_way.keys().isdisjoint(names) and run.stop is None:
+            if run.fault is not None or run.now() >= until:
+                return
+            await run.queue.to_end.wait(until - run.now())
 
     def take(self, name: str) -> Target | None:
         """A target that is built, to be used from now on; None if it is not."""

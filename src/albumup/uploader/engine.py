@@ -240,7 +240,7 @@ class Engine:
             queue.to_prepare.ring()
             return None  # this may free a still that waited for its clip
         queue.no_more()
-        self._scope.unhold_all(journal)
+        self._scope.settle_all(journal)
         if run.stop is None:
             self._scope.end_pauses(journal)
         unfinished = [one for one in queue.albums if runs.is_unfinished(journal, one)]

@@ -9,17 +9,21 @@ from itertools import islice
 from albumup.config.shown_address import identity_of
 from albumup.journal import framing, pauses, runs
 from albumup.journal.journal import Journal
-from albumup.journal.rows import Album, CutOff
+from albumup.journal.rows import Album
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
 from albumup.retry import LONGEST_ASKED_WAIT, LONGEST_WAIT, Rules
 from albumup.targets.base import Target
 from albumup.uploader.breaker import CRON_PHOTOS, Breaker
 from albumup.uploader.building import Building
+from albumup.uploader.left_behind import LeftBehind, unhold
 from albumup.uploader.on_hold import OnHold, take_back
 from albumup.uploader.options import RunEnd
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Closing, Upstream
+
+_BUILD_SECONDS = 0.25
+"""The longest wait for the first targets: what is built by then begins with the run itself."""
 
 
 class Scope:
@@ -34,6 +38,7 @@ class Scope:
         self._run = run
         self._queue = run.queue
         self._building = Building(run, build)
+        self._left = LeftBehind(run)
         self._kept: dict[str, str | None] = {}
         """For each target used so far: its definition in the journal, if --url defined it."""
         self.worked_on: set[int] = set()
@@ -99,34 +104,22 @@ class Scope:
     # Targets.
 
     def begin(self, journal: Journal) -> None:
-        """Settle the tasks that an earlier run left held or cut off."""
-        self.unhold_all(journal)
-        for cut in journal.cut_off():
-            self._settle(journal, cut)
+        """Note what an earlier run left: it is settled once its target is built, or cannot be."""
+        self._left.note(journal)
 
-    def _settle(self, journal: Journal, cut: CutOff) -> None:
-        # The rules of a target that cannot be built now are unknown: until it can, the task waits
-        # to be asked about.
-        upstream = self._upstream(journal, cut.target)
-        self._run.outcomes.cut_off(journal, cut, self._rules_of(journal, upstream, cut.task_id))
-        if (
-            upstream is not None
-            and cut.whole_at is not None
-            and upstream.breaker.sends_once
-            and upstream.breaker.is_sick
-        ):
-            # The photo was sent during a pause, and a kill hid the outcome: it counts as spent.
-            upstream.breaker.spent_photos += 1
-            breaker = upstream.breaker
-            self._run.causes.sick(journal, upstream, breaker.words, breaker.spent_photos)
-
-    def unhold_all(self, journal: Journal) -> None:
-        """Let held tasks be sent again: by this run if its predecessor died, else by the next."""
+    def settle_all(self, journal: Journal) -> None:
+        """At the end of the run, settle what an earlier one left, and let held tasks be sent again:
+        by the next run."""
+        for name in self._left.targets():
+            self._left.settle(journal, name, self._upstream(journal, name))
         for task_id, name in pauses.held(journal):
-            upstream = self._upstream(journal, name)
-            self._run.outcomes.unhold(
-                journal, task_id, upstream.rules if upstream is not None else None
-            )
+            unhold(self._run, journal, task_id, self._upstream(journal, name))
+
+    def _settle_built(self, journal: Journal) -> None:
+        """Settle what an earlier run left at targets that are known by now."""
+        for name in self._left.targets():
+            if self._upstream(journal, name) is None and name in self.unbuilt:
+                self._left.settle(journal, name, None)
 
     def _upstream(self, journal: Journal, name: str) -> Upstream | None:
         """The target's upstream, made once the target is built; None if it is not, or cannot be."""
@@ -134,22 +127,27 @@ class Scope:
             if (target := self._building.take(name)) is None:
                 return None
             self._kept[name] = runs.target_definitions(journal).get(name)
-            self._queue.upstreams[name] = self._new_upstream(journal, name, target)
-            self._queue.to_place.ring()
+            upstream = self._queue.upstreams[name] = self._new_upstream(journal, name, target)
+            self._left.settle(journal, name, upstream)
+            for bell in (self._queue.to_prepare, self._queue.to_ask, self._queue.to_place):
+                bell.ring()
+            self._queue.changed.wake()
         return self._queue.upstreams[name]
 
     async def build_first(self) -> None:
-        """Build the targets of the albums asked for and of those that an earlier run has left.
+        """Begin to build the targets of the albums asked for and of those that an earlier run has
+        left. Most are built when this returns, which is soon; the others are not waited for."""
+        needed = await self._run.commits.read(self._begin_first)
+        await self._building.rest(needed, _BUILD_SECONDS)
 
-        Returns when that is done, or the run is stopped.
-        """
-        await self._run.commits.read(self._begin_first)
-        await self._building.rest()
-
-    def _begin_first(self, journal: Journal) -> None:
-        names = {one.target for one in runs.albums(journal) if one.id in self.wanted}
-        names |= {cut.target for cut in journal.cut_off()}
-        self._building.begin(journal, names | {name for _, name in pauses.held(journal)})
+    def _begin_first(self, journal: Journal) -> set[str]:
+        """Begin to build the first targets; return the names of those with work."""
+        wanted = [one for one in runs.albums(journal) if one.id in self.wanted]
+        needed = {one.target for one in wanted if runs.is_unfinished(journal, one.id)}
+        needed |= {cut.target for cut in journal.cut_off()}
+        needed |= {name for _, name in pauses.held(journal)}
+        self._building.begin(journal, needed | {one.target for one in wanted})
+        return needed
 
     def build_new(self, journal: Journal) -> None:
         """Begin to build the targets of albums handed over by joiners, and those redefined."""
@@ -204,15 +202,6 @@ class Scope:
             sends_once=rules.resend == "never" and not rules.can_ask,
         )
 
-    def _rules_of(self, journal: Journal, upstream: Upstream | None, task_id: int) -> Rules:
-        """The rules for a task that was cut off: those under which it was sent."""
-        if upstream is None:
-            return Rules(0, True, "never", 0.0)
-        task = journal.task(task_id)
-        body = task.body if task is not None else None
-        definition = body.definition if body is not None else None
-        return self._run.formers.upstream_for(journal, upstream, definition).rules
-
     def _retire_upstreams(self, journal: Journal) -> None:
         """Retire upstreams whose targets a joiner has redefined; nothing more is sent by the old
         definition."""
@@ -247,6 +236,7 @@ class Scope:
         """Update the scope: albums handed over by joiners, those put on hold, new roots, and the
         work left."""
         self._retire_upstreams(journal)
+        self._settle_built(journal)
         known = {album.id: album for album in runs.albums(journal)}
         sums: dict[int, Summary] = {}
         for album_id in runs.scope(journal, self._run.outcomes.run_id):
