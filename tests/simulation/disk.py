@@ -132,17 +132,20 @@ class JournalDisk:
 
 class Photos:
     """A folder of photos, and who meddles with it. ``truth``: what each path holds, which a person
-    alone changes."""
+    alone changes. ``card``: the number of the one that is in; ``card_of``: of that on which bytes
+    came to be, by their digest."""
 
     def __init__(self, folder: str, chance: random.Random, now: float, name: str = "trip") -> None:
         self.folder = os.path.join(folder, name)
         self.truth: dict[str, bytes] = {}
+        self.card_of: dict[str, int] = {}
         self.volume = ""
         """The id of the file system that they lie on."""
         self._chance = chance
-        self._made = 0
+        self._made = self.card = self._cards = 0
         self._away = self.folder + ".away"
         self._kept: dict[str, bytes] = {}
+        self._kept_card = 0
         self._now = now
         os.mkdir(self.folder)
 
@@ -166,6 +169,7 @@ class Photos:
             file.truncate()
         self._set_time(path, mtime)
         self.truth[path] = content
+        self.card_of[hashlib.sha256(content).hexdigest()] = self.card
 
     def edit(self, number: int, mtime: float, *, in_place: bool, same_size: bool) -> None:
         """A photo editor saves it."""
@@ -195,6 +199,8 @@ class Photos:
             return
         os.rename(self.folder, self._away)
         self._kept, self.truth = self.truth, {}
+        self._cards += 1
+        self.card, self._kept_card = self._cards, self.card
         if other_card:
             os.mkdir(self.folder)
             for number in other_card:
@@ -205,6 +211,7 @@ class Photos:
             shutil.rmtree(self.folder, ignore_errors=True)
             os.rename(self._away, self.folder)
             self.truth, self._kept = self._kept, {}
+            self.card = self._kept_card
 
     def untouched(self) -> list[str]:
         """Paths that do not hold what they should: somebody else than the person changed them."""

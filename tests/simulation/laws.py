@@ -49,6 +49,7 @@ def _always(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) 
     _tries_are_counted(scene, reader, tasks)
     _sickness_costs_nothing(scene, reader, tasks)
     _copies_are_kept(scene, tasks)
+    _cards_are_kept_apart(scene, tasks)
     touched = scene.photos.untouched()
     if scene.party is not None:
         touched += scene.party.untouched()
@@ -286,6 +287,20 @@ def _copies_are_kept(scene: Scene, tasks: list[sqlite3.Row]) -> None:
             and task["state"] == State.MISSING
         ):
             raise Broken(f"photo {task['id']} is missing, and there was a copy: {task['reason']}")
+
+
+def _cards_are_kept_apart(scene: Scene, tasks: list[sqlite3.Row]) -> None:
+    """The photos of one card are never replaced by another's, unless the disk's id says that it is
+    the same one, or the person does."""
+    if len(scene.plan.volume) > len("1A2B-3C4D") or scene.said_edited:
+        return
+    of = scene.photos.card_of | (scene.party.card_of if scene.party is not None else {})
+    for task in tasks:
+        if task["sha256"]:
+            folder = os.path.dirname(task["path"])
+            scene.cards[folder, task["card"]].add(of[task["sha256"]])
+    if mixed := [found for found in scene.cards.values() if len(found) > 1]:
+        raise Broken(f"photos of one card are taken for those of another: {mixed}")
 
 
 def _asked(task: sqlite3.Row) -> int:

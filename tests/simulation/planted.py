@@ -24,6 +24,7 @@ from albumup.uploader.breaker import Breaker
 from albumup.uploader.engine import Engine
 from albumup.uploader.on_hold import OnHold
 from albumup.uploader.opener import OpenPayload
+from albumup.uploader.origins import Origins
 from albumup.uploader.outcomes import Outcomes
 from albumup.uploader.queue import Queue
 from albumup.uploader.scope import Scope
@@ -190,6 +191,13 @@ def _is_known(real: Any) -> Any:
     return who_is_at
 
 
+def _no_stranger(_: Any) -> Any:
+    async def stranger(*_: Any) -> str:
+        return ""
+
+    return stranger
+
+
 def _ahead(real: Any) -> Any:
     def progress(self: Any) -> Any:
         found = real(self)
@@ -244,6 +252,7 @@ BUGS: dict[str, tuple[Patch, ...]] = {
     "patience counts sleep": (Patch(Breaker, "woke", _counts_sleep),),
     "what is in flight is shown as sent": (Patch(Engine, "progress", _ahead),),
     "any server at a second address is believed": (Patch(InboxTarget, "who_is_at", _is_known),),
+    "another card's photo is taken for an edited one": (Patch(Origins, "stranger", _no_stranger),),
 }
 
 
@@ -334,6 +343,9 @@ STORIES: dict[str, Callable[[int], Plan]] = {
     ),
     "any server at a second address is believed": lambda n: _alone(
         n, _event("first address away", 1 + n % 3, "whole", 0.7), kind="asked", second="stranger"
+    ),
+    "another card's photo is taken for an edited one": lambda n: Plan(
+        n, (300,) * 3, jobs=1, events=_event("card swapped", 1, "begins")
     ),
 }
 """Short stories in which each of them may show: EACH of them by its number, so that no more than

@@ -3,8 +3,9 @@ commands."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,10 @@ class Scene:
         # What the laws ask for.
         self.acknowledged: Counter[bytes] = Counter()
         self.pushed_again: set[int] = set()
+        self.cards: dict[tuple[bytes, int], set[int]] = defaultdict(set)
+        """By folder and the journal's number of a card: on which ones its photos were."""
+        self.said_edited = False
+        """Somebody has said that the photos of another card are the same ones, edited."""
         self.pushes: Counter[int] = Counter()
         self.sent_twice: set[str] = set()
         self.false_claims = 0
@@ -240,7 +245,8 @@ class Scene:
         """Queue the folder; on return the photos are acknowledged. ``edited``: as ``push
         --edited``."""
         own = journal or self._open()
-        before = self._queued(own)
+        self.said_edited = self.said_edited or edited
+        before, last = self._queued(own), own.rows("select max(id) from photo")[0][0]
         intake = Intake(
             [open_root(self.photos.folder)], Filters(), "trip", Destination("club", self.target()),
             on_skip=lambda _: None, edited=edited,
@@ -258,12 +264,20 @@ class Scene:
             set(after) & {task for task in before if before[task] != after[task]}
         )
         self.acknowledged = Counter(path for path, _ in after.values())
+        for path, card in own.rows("select path, card from photo where id > ?", last or 0):
+            self._is_on_card(path, card)
         self.tell("person", f"pushes: {len(after)} photos")
         if self.plan.proven and not before:
             with own.transaction():
                 own.accepted("club", self.target().settings.url)
         if journal is None:
             self._pushed = own  # the same process sends, if one does
+
+    def _is_on_card(self, path: bytes, number: int) -> None:
+        """The journal has a new photo by the number of its card."""
+        folder = os.path.dirname(path)
+        is_of_party = self.party is not None and folder == os.fsencode(self.party.folder)
+        self.cards[folder, number].add(0 if is_of_party else self.photos.card)
 
     def run(self, *, lifts: bool = True, cron: bool = False) -> RunEnd | None:
         """One command that sends; None when it was killed, or when there is nothing to send."""

@@ -110,6 +110,19 @@ FINDS = {
         1026443, (300, 301, 302, 303), retries=0, cron=3,
         events=(Event("answer lost", 6, 0.8276), Event("card swapped", 3, 0.5335, "last byte")),
     ),
+    "a card is swapped while a photo of it is sent, and is pushed": Plan(
+        2011799, (300, 301, 302), retries=0, patience=3000.0, tick=60.0,
+        events=(Event("card swapped", 1, 0.068, "begins"), Event("remove", 17, 0.48, "step"),
+                Event("second push", 1, 0.829, "begins")),
+    ),
+    "a card is swapped while the look at it is good still": Plan(
+        3103371, (300, 301, 302), "asked", "safe", retries=1, patience=3000.0, proven=False,
+        helpers_slow=0.2, tick=60.0, events=(Event("card swapped", 1, 0.1254, "answered"),),
+    ),
+    "a card is back before the look at the other one": Plan(
+        3106962, (300, 301, 100_002, 303, 304), "dedupes", "safe", jobs=2, helpers_slow=0.2,
+        tick=60.0, events=(Event("card swapped", 3, 0.1817, "last byte"),),
+    ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
         events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),

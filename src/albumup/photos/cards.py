@@ -15,6 +15,8 @@ from msgspec import Struct
 from albumup.photos.pins import Pins, as_pinned, is_loose
 from albumup.photos.volumes import volume_of
 
+_SAMPLES = 3
+
 
 class Medium(Struct, frozen=True):
     """A card or disk. ``volume``: its id, or ""; ``card``: the journal's number for it."""
@@ -41,6 +43,8 @@ class Look(Struct, frozen=True):
     """The id of their file system was unknown, and is known now."""
     is_untouched: bool = False
     """One photo still has its status change time, which nobody can set, where one is kept."""
+    samples: tuple[Seen, ...] = ()
+    """A few of those that match: while one of them does, it is still the same card."""
 
     def __add__(self, other: Look) -> Look:
         """The sum of two looks."""
@@ -49,6 +53,7 @@ class Look(Struct, frozen=True):
             self.same + other.same,
             self.is_named or other.is_named,
             self.is_untouched or other.is_untouched,
+            (self.samples + other.samples)[:_SAMPLES],
         )
 
     @property
@@ -81,13 +86,16 @@ def look_at(photos: Iterable[Seen], odd: bytes = b"", device: int | None = None)
     """
     there = same = 0
     is_named = is_untouched = False
+    samples: list[Seen] = []
     for photo, status, loose, volume in _looked_at(photos, device):
         there += 1
         if photo.path != odd and as_pinned(photo.pins, status, loose=loose):
             same += 1
             is_named = is_named or bool(volume and not photo.volume)
             is_untouched = is_untouched or (not loose and photo.pins.ctime_ns == status.st_ctime_ns)
-    return Look(there, same, is_named, is_untouched)
+            if len(samples) < _SAMPLES:
+                samples.append(photo)
+    return Look(there, same, is_named, is_untouched, tuple(samples))
 
 
 def named(photos: Iterable[Seen]) -> Iterator[tuple[int, str]]:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from albumup.helpers import Work
 from albumup.journal.journal import Journal
 from albumup.journal.states import State
 from albumup.journal.store import LostTask
-from albumup.photos.pins import read_pins
+from albumup.photos.pins import Pins, read_pins
 from albumup.retry import ACCEPTED, Finding, Outcome, Step
 from albumup.transfer import Sent
 from albumup.uploader.attempt import InHand
@@ -136,7 +137,17 @@ class Ending:
             about = run.outcomes.about(task)
             run.outcomes.tell(Recorded(*about, step.state, step.reason or None, task.size, asks_in))
 
-    def prepare_again(self, one: InHand, words: str, now: os.stat_result | None) -> None:
+    async def changed(self, one: InHand, words: str) -> None:
+        """Record that the source has other bytes now: the photo waits if they are another card's,
+        else it was edited, and the task starts afresh."""
+        run, task = self._run, one.task
+        pins = await run.world.helpers.run(Work.LOOK, _pins_of, task.path)
+        if why := await run.origins.stranger(task):
+            await self.gone(one, words, seen=why)
+        else:
+            self._prepare_again(one, words, pins)
+
+    def _prepare_again(self, one: InHand, words: str, now: Pins | None) -> None:
         """Start the task afresh, as the source has other bytes now."""
         run, task, attempt = self._run, one.task, one.attempt
         run.queue.end(one.upstream, task)
@@ -145,7 +156,7 @@ class Ending:
             attempt.end_refunded(
                 journal, f"the source changed: {words}", f"changed, and prepared again: {words}"
             )
-            journal.prepare_again(task.id, read_pins(now) if now is not None else None)
+            journal.prepare_again(task.id, now)
 
         def recorded() -> None:
             run.queue.to_prepare.ring()
@@ -197,3 +208,10 @@ class Ending:
             queue.release(one.upstream, one.task, comes_again=comes_again)
 
         self._run.commits.note(change, after)
+
+
+def _pins_of(path: bytes) -> Pins | None:
+    try:
+        return read_pins(os.stat(path))
+    except OSError:
+        return None

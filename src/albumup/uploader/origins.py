@@ -14,6 +14,7 @@ from albumup.journal.commits import Commits
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
 from albumup.photos.cards import Look, Medium, Seen, device_at, look_at, named
+from albumup.photos.pins import Pins, as_pinned, is_loose
 from albumup.photos.source import ANOTHER_VOLUME
 from albumup.photos.volumes import is_full, volume_of
 from albumup.uploader.queue import Queue
@@ -21,8 +22,8 @@ from albumup.uploader.queue import Queue
 STRANGER = f"{ANOTHER_VOLUME}, or its photos were edited"
 """Why photos wait when the disk's id does not tell."""
 _SHORT, _GOOD_FOR = 0.1, 10
-"""A look that takes longer (seconds) stays valid for ten times as long: thousands of edited photos
-must not cause as many looks."""
+"""A look that takes longer (seconds) stays valid for ten times as long, while one of its samples
+matches: thousands of edited photos must not cause as many looks."""
 
 
 _Key = tuple[int, Medium, int, bool]
@@ -33,6 +34,7 @@ _Key = tuple[int, Medium, int, bool]
 class _Known:
     is_known: bool
     until: float
+    samples: tuple[Seen, ...]
 
 
 class Origins:
@@ -44,7 +46,7 @@ class Origins:
         self._queue = queue
         self._helpers = helpers
         self._found: dict[_Key, _Known] = {}
-        self._looks: dict[_Key, asyncio.Task[bool]] = {}
+        self._looks: dict[_Key, asyncio.Task[_Known]] = {}
         """Looks under way."""
 
     def is_known_already(self, task: Task, device: int) -> bool:
@@ -63,27 +65,41 @@ class Origins:
         """
         is_there = not again or await self._helpers.run(Work.LOOK, os.path.lexists, task.path)
         key = task.root_id, Medium(task.volume, task.card), device, is_there
-        found = self._found.get(key)
-        if found is not None and not (again and asyncio.get_running_loop().time() >= found.until):
-            return found.is_known
-        looking = self._looks.get(key)
-        if looking is None:
-            odd = task.path if again else b""
-            looking = self._looks[key] = asyncio.ensure_future(self._look_and_keep(key, task, odd))
+        while True:
+            found = self._found.get(key)
+            if found is None or (again and asyncio.get_running_loop().time() >= found.until):
+                looking = self._looks.get(key)
+                if looking is None:
+                    return (await self._begin_look(key, task, again=again)).is_known
+                found = await asyncio.shield(looking)
+            # That look may have begun before another card was put in.
+            if not (again and found.is_known) or await self._is_still_there(found, task.path):
+                return found.is_known
+            self._found.pop(key, None)
+
+    async def _begin_look(self, key: _Key, task: Task, *, again: bool) -> _Known:
+        odd = task.path if again else b""
+        looking = self._looks[key] = asyncio.ensure_future(self._look_and_keep(key, task, odd))
         return await asyncio.shield(looking)
 
-    async def _look_and_keep(self, key: _Key, task: Task, odd: bytes) -> bool:
+    async def _is_still_there(self, found: _Known, odd: bytes) -> bool:
+        """Does a photo that matched its pins match them still?"""
+        look = await self._helpers.run(Work.LOOK, look_at, found.samples, odd)
+        return look.same > 0
+
+    async def _look_and_keep(self, key: _Key, task: Task, odd: bytes) -> _Known:
         """Look at a medium, and remember the result."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            is_known = await self._look(task, odd, key[2], is_there=key[3])
+            look = await self._look(task, odd, key[2], is_there=key[3])
         finally:
             del self._looks[key]
         now = loop.time()
         took = now - began
-        self._found[key] = _Known(is_known, now + _GOOD_FOR * took if took > _SHORT else began)
-        return is_known
+        until = now + _GOOD_FOR * took if took > _SHORT else began
+        known = self._found[key] = _Known(look.is_known, until, look.samples)
+        return known
 
     async def close(self) -> None:
         """Cancel looks under way."""
@@ -98,11 +114,15 @@ class Origins:
         device = await self._helpers.run(Work.LOOK, device_at, os.path.dirname(task.path))
         return "" if await self.is_known(task, device, again=True) else STRANGER
 
-    async def _look(self, task: Task, odd: bytes, device: int, *, is_there: bool) -> bool:
+    async def has_changed(self, task: Task, pins: Pins) -> bool:
+        """Has a photo changed since it had these pins, or is another file or none in its place?"""
+        return not await self._helpers.run(Work.LOOK, _has_pins, task.path, pins)
+
+    async def _look(self, task: Task, odd: bytes, device: int, *, is_there: bool) -> Look:
         folder_of_task = os.path.dirname(task.path)
         now = await self._helpers.run(Work.LOOK, _volume_at, folder_of_task)
         if task.volume and now and (now != task.volume or is_full(now)):
-            return now == task.volume
+            return Look(there=1, same=int(now == task.volume))
         root = self._queue.roots.get(task.root_id)
         folder = root.path if root is not None else folder_of_task
         medium = Medium(task.volume, task.card)
@@ -112,7 +132,7 @@ class Origins:
             look = await self._look_at(folder, medium, odd, None)
         if look.is_known and look.is_named:
             await self._note_volume(task.root_id, folder, medium)
-        return look.is_known
+        return look
 
     async def _look_at(self, folder: bytes, medium: Medium, odd: bytes, device: int | None) -> Look:
         look = Look()
@@ -159,3 +179,10 @@ def _volume_at(folder: bytes) -> str:
             if folder == os.path.dirname(folder):
                 return ""
             folder = os.path.dirname(folder)
+
+
+def _has_pins(path: bytes, pins: Pins) -> bool:
+    try:
+        return as_pinned(pins, os.stat(path), loose=is_loose(path))
+    except OSError:
+        return False

@@ -233,24 +233,15 @@ class Reader:
                 await self._give_up(task, str(gone))
             return None
         except SourceChanged as changed:
-            times = self._unstable.get(task.id, (0, 0.0))[0] + 1
-            self._unstable[task.id] = (times, self._loop.time() + _REREAD_SECONDS)
-            if times >= _MOST_REREADS:
-                await self._give_up(task, f"{changed}, again and again")
+            await self._reread_soon(task, str(changed))
             return None
         if not task.spool and self._is_too_young(folder, reading.pins):
-            self._unstable[task.id] = (
-                self._unstable.get(task.id, (0, 0.0))[0],
-                self._loop.time() + YOUNG_SECONDS,
-            )
+            times = self._unstable.get(task.id, (0, 0.0))[0]
+            self._unstable[task.id] = times, self._loop.time() + YOUNG_SECONDS
             return None
         differs = (reading.pins.size, reading.pins.mtime_ns) != task.seen
         differs = differs and await helpers.run(Work.LOOK, _is_other, task, reading.pins)
-        if (
-            differs
-            and (why := await run.origins.stranger(task))
-            and await run.queue.root_away(task.root_id, why)
-        ):
+        if differs and await self._is_strange(task, reading.pins):
             return None
         if reading.pins.size == 0:
             await self._give_up(task, "it is empty now")
@@ -258,6 +249,23 @@ class Reader:
         self._unstable.pop(task.id, None)
         self.spooled[task.album, wanted.upstream.target.name] += task.spool
         return Read(wanted, reading)
+
+    async def _is_strange(self, task: Task, pins: Pins) -> bool:
+        """Does a photo that differs from what was queued wait, as it is perhaps another card's?"""
+        run = self._run
+        if why := await run.origins.stranger(task):
+            return await run.queue.root_away(task.root_id, why)
+        # The card that is known may be back since the photo was read.
+        if has_changed := await run.origins.has_changed(task, pins):
+            await self._reread_soon(task, "it was changed after it was read")
+        return has_changed
+
+    async def _reread_soon(self, task: Task, words: str) -> None:
+        """Read a photo that is being written to once more, but not for ever."""
+        times = self._unstable.get(task.id, (0, 0.0))[0] + 1
+        self._unstable[task.id] = (times, self._loop.time() + _REREAD_SECONDS)
+        if times >= _MOST_REREADS:
+            await self._give_up(task, f"{words}, again and again")
 
     def _is_too_young(self, folder: _Folder, pins: Pins) -> bool:
         """Was a photo changed a moment ago, on a disk where the next change may not be seen?"""

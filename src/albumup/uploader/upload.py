@@ -194,11 +194,7 @@ class Uploader:
         except AnotherVolume as other:
             await self._ending.gone(one, str(other), seen=str(other))
         except SourceChanged as changed:
-            if why := await run.origins.stranger(task):
-                await self._ending.gone(one, str(changed), seen=why)
-            else:
-                now = await run.world.helpers.run(Work.LOOK, _status_of, task.path)
-                self._ending.prepare_again(one, str(changed), now)
+            await self._ending.changed(one, str(changed))
         except SourceGone as gone:
             await self._ending.gone(one, str(gone))
         raise _Ended
@@ -270,8 +266,7 @@ class Uploader:
             except SourceGone as gone:
                 fault = gone
         if isinstance(fault, SourceChanged):
-            now = await self._run.world.helpers.run(Work.LOOK, _status_of, one.task.path)
-            self._ending.prepare_again(one, str(fault), now)
+            await self._ending.changed(one, str(fault))
         else:
             await self._ending.gone(one, str(fault))
 
@@ -369,13 +364,6 @@ class Uploader:
         if finding.outcome not in ACCEPTED:
             # Judged before the next photo is sent: the target may be sick.
             await run.commits.flush()
-
-
-def _status_of(path: bytes) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except OSError:
-        return None
 
 
 def _doubted(finding: Finding) -> Finding:
