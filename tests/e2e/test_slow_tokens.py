@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
+from background import gone, pid_in
 from servers import FormServer
 
 from .conftest import Home, finish, until
@@ -87,8 +87,17 @@ def test_a_run_that_waits_for_its_first_token_lets_others_write_and_can_be_ended
     before = asked(home)
     run = home.start("resume")
     until(lambda: asked(home) > before)
-    until(lambda: home.status()["uploader"] == {"pid": run.pid, "since": mock.ANY}, "it is seen")
+    assert until(lambda: home.status()["uploader"], "it is seen")["pid"] == run.pid
     home.sql("update album set held = held")  # waits for whoever writes
     run.send_signal(signal.SIGINT)
     assert finish(run).returncode == 130
     assert home.status()["albums"][0]["held"]
+
+
+def test_who_detaches_is_asked_once(home: Home, server: FormServer, go: Path) -> None:
+    configure(home, server)
+    go.touch()
+    done = home.run("push", home.photos(2), "--target", "slow", "--detach")
+    assert gone(pid_in(done.stderr), home) == 0
+    assert asked(home) == 1
+    assert {one.headers["authorization"] for one in server.ledger} == {"Bearer not-a-real-token"}

@@ -33,6 +33,7 @@ from albumup.journal.rows import Album
 from albumup.journal.states import DONE
 from albumup.journal.summary import Summary, summaries
 from albumup.session.background import leave_terminal
+from albumup.session.handed_tokens import take as take_tokens
 from albumup.session.log import Log
 from albumup.session.parent_line import Begun, Handed, ParentLine, Settled
 from albumup.session.sending import Session
@@ -55,6 +56,7 @@ def run(app: App, line: int, given: ResumeOptions) -> int:
     except OSError:
         raise UsageError("--in-background is for albumup itself", "type --detach") from None
     leave_terminal()
+    take_tokens()
     log = Log(paths_of(app.journal)["log"], also=(1, 2))
     sys.stdout = sys.stderr = LogStream(log, parent.say)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from albumup.config.file import absolute, closed_again, place_of, shown
@@ -25,6 +25,16 @@ _printed: dict[tuple[str, ...], str] = {}
 def ask_again() -> None:
     """Have each command that prints a token run again when its token is wanted next."""
     _printed.clear()
+
+
+def printed() -> dict[tuple[str, ...], str]:
+    """What the commands that were asked for tokens have printed."""
+    return dict(_printed)
+
+
+def know_printed(known: Mapping[tuple[str, ...], str]) -> None:
+    """Take over what another process of albumup was told: these commands need not be asked."""
+    _printed.update(known)
 
 
 def read_token(settings: CommonSettings, where: str, config_dir: str) -> str | None:

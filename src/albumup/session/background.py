@@ -26,6 +26,7 @@ from albumup.journal.lock import is_locked
 from albumup.journal.opening import paths_of
 from albumup.session.aside import aside
 from albumup.session.copying import Copying
+from albumup.session.handed_tokens import handed
 from albumup.session.log import open_to_append
 from albumup.session.parent_line import Begun, ChildLine, Handed, Message, Said, Settled
 from albumup.session.signals import Handlers
@@ -235,10 +236,11 @@ def start(order: Order, line: ChildLine) -> subprocess.Popen[bytes]:
         output = open_to_append(paths_of(order.journal)["log"])
     except OSError:
         output = os.open(os.devnull, os.O_WRONLY)  # the uploader itself reports that it has no log
+    tokens = handed()
     try:
         return subprocess.Popen(
             _command(order, line.theirs),
-            stdin=subprocess.DEVNULL,
+            stdin=tokens,
             stdout=output,
             stderr=output,
             env=_environment(),
@@ -247,6 +249,7 @@ def start(order: Order, line: ChildLine) -> subprocess.Popen[bytes]:
         )
     finally:
         os.close(output)
+        os.close(tokens)
 
 
 def _command(order: Order, line: int) -> list[str]:
