@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from test_staging import arrival, push, settle
 
 from albumup.config.settings import FormSettings
-from albumup.errors import AlbumupError, LocalError
+from albumup.errors import AlbumupError, LocalError, TryLater
 from albumup.journal import notices, pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.notices import Notice
@@ -59,6 +59,12 @@ class Home:
         own = {"is_watched": False, **options}
         self.causes = Causes(self.queue, Options(**own), self.heard.append)
         self.causes.run_id = 1
+
+    def begins_anew(self) -> None:
+        """A new run, which the journal knows."""
+        with self.journal.transaction():
+            runs.begin(self.journal, 1, {}, [self.trip])
+        self.begin()
 
     def settled(self) -> None:
         with self.journal.transaction():
@@ -267,6 +273,23 @@ def test_a_fault_of_this_computer_is_told_once_until_a_run_ends_well(home: Home)
     assert home.owed() == []
     home.begin()
     home.ends()
+    home.fails(fault)
+    assert len(home.owed()) == 1
+
+
+def test_a_disk_with_copies_that_is_away_is_told_once_until_a_photo_is_sent(home: Home) -> None:
+    fault = TryLater("/media/usb: it is empty; copies of photos are to be there", "Bring it back")
+    home.fails(fault)
+    found = only(home.owed())
+    assert (found["exit"], found["words"], found["hint"]) == (75, str(fault), fault.hint)
+    home.begins_anew()
+    home.ends()  # the server was away: no copy was looked for
+    home.begins_anew()
+    home.fails(fault)
+    assert home.owed() == []
+    home.begins_anew()
+    home.ends(accepted=True)
+    home.begins_anew()
     home.fails(fault)
     assert len(home.owed()) == 1
 

@@ -32,6 +32,7 @@ from simulation.planted import BUGS, found_by, planted
 from simulation.planted import EACH as EACH_BUG
 from simulation.runner import play_batch
 from simulation.shrink import shrunk
+from simulation.single import scene_of
 from simulation.story import play, play_seed
 
 BLOCK = 20
@@ -122,6 +123,19 @@ FINDS = {
     "a card is back before the look at the other one": Plan(
         3106962, (300, 301, 100_002, 303, 304), "dedupes", "safe", jobs=2, helpers_slow=0.2,
         tick=60.0, events=(Event("card swapped", 3, 0.1817, "last byte"),),
+    ),
+    "the disk with the copies is away, and the server has one of the photos": Plan(
+        1017457, (300, 301), "asked", "safe", spool=True, proven=False, tick=60.0, hook="slow",
+        watched=False, tell_after=600.0, second="stranger",
+        events=(Event("sick 504", 1, 0.7938), Event("poison: 429", 0, 0.74),
+                Event("open hangs", 1, 0.8078), Event("copy gone", 1, 0.2476, "whole"),
+                Event("copy gone", 207, 0.52, "step")),
+    ),
+    "the disk with the copies is away, and between two runs the server": Plan(
+        755, (300, 301), jobs=2, spool=True, tick=60.0, hook="well", watched=False,
+        events=(Event("copy gone", 1, 0.2, "answered"), Event("copy gone", 2, 0.2, "whole"),
+                Event("stop", 1, 0.2, "answered"), Event("unknown host", 3, 0.2),
+                Event("refuses", 2, 0.79)),
     ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
@@ -231,6 +245,25 @@ FINDS = {
 def test_a_find_stays_mended(name: str) -> None:
     result = play(FINDS[name])
     assert result.broken == ""
+
+
+def test_a_photo_is_not_missing_while_the_disk_with_its_copy_is_away() -> None:
+    """The run has other copies there to remove, and they are not there either."""
+    events = (
+        Event("open hangs", 1, 0.9),
+        Event("lost, stored, closes", 1, 0.4),
+        Event("spool away", 1, 0.99, "whole"),
+        Event("card out", 1, 0.99, "whole"),
+    )
+    plan = Plan(1, (300, 301), "asked", "safe", jobs=1, spool=True, events=events)
+    with scene_of(plan) as scene:
+        scene.push()
+        ends = []
+        for _ in range(3):
+            ends.append(scene.run())
+            scene.loop.pass_time(400.0)
+        assert [end.exit_code for end in ends if end is not None] == [75, 75, 0], scene.told
+        assert any("are to be there" in str(end.fault) for end in ends[:2] if end is not None)
 
 
 _POINTS = {"step": 30, "begins": 1, "last byte": 1, "whole": 1, "answered": 1}

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from albumup.errors import AlbumupError
+from albumup.errors import AlbumupError, TryLater
 from albumup.journal import notices, pauses, runs
 from albumup.journal.journal import Journal
 from albumup.journal.notices import Cause, Message, Notice
@@ -30,8 +30,8 @@ from albumup.uploader.upstream import Closing, Upstream
 _HOUR, _DAY = 3600, 86400
 _OURS = (1, 4)
 """The exit codes of troubles that wait for a person: credentials, quota, address, full disk."""
-_HERE = "notice here"
-"""The journal's key for a trouble of this computer."""
+_HERE, _SPOOL = "notice here", "notice spool"
+"""The journal's keys for a trouble of this computer, and for a disk with copies that is away."""
 
 
 class Stopped(Struct, frozen=True):
@@ -111,7 +111,7 @@ class Causes:
     def failed(self, journal: Journal, fault: AlbumupError, unfinished: Sequence[int]) -> None:
         """Owe a notice that the run ends because this machine or this program fails."""
         closing = Closing(fault.exit_code, str(fault), fault.hint)
-        self._stopped(journal, Stopped(_HERE, closing, unfinished))
+        self._stopped(journal, Stopped(_key_for(fault), closing, unfinished))
 
     def _well(self, closings: Mapping[str, Closing], unfinished: Collection[int]) -> Iterator[str]:
         """The keys of troubles that are over at the end of a run.
@@ -119,10 +119,13 @@ class Causes:
         Their targets and roots were used without trouble, or are no longer needed.
         """
         yield _HERE
-        for name, upstream in self._queue.upstreams.items():
-            has_accepted = upstream.breaker.accepted_at > float("-inf")
-            is_done = not self._of(name, unfinished)
-            if name not in closings and (has_accepted or is_done):
+        upstreams = self._queue.upstreams
+        never = float("-inf")
+        accepted = [name for name, one in upstreams.items() if one.breaker.accepted_at > never]
+        if accepted or not unfinished:  # a run that sent nothing has perhaps needed no copy
+            yield _SPOOL
+        for name in upstreams:
+            if name not in closings and (name in accepted or not self._of(name, unfinished)):
                 yield _at(name)
         roots = self._queue.roots  # two cards may have been at one path
         needed = {root.path for root_id, root in roots.items() if self._with(root_id, unfinished)}
@@ -161,7 +164,7 @@ class Causes:
         message, target = found.message, found.target
         if upstream := self._queue.upstreams.get(target):
             message = replace(message, title=upstream.target.title)
-        key = found.key if one.what == _HERE else ""
+        key = found.key if one.what in (_HERE, _SPOOL) else ""
         self._owe(journal, Cause.STOPPED, message, album_id=found.album_id, target=target, key=key)
 
     def _is_new(self, journal: Journal, one: Stopped) -> bool:
@@ -201,16 +204,17 @@ def unwritten(
     Its id is 0 if the journal does not hold it; its key is the same for each process that meets the
     fault. None: the fault was told before. ``album_ids``: of all albums of the command.
     """
-    if _is_known(journal, _HERE, str(fault)):
+    if _is_known(journal, _key_for(fault), str(fault)):
         return notices.of_fault(journal, run_id)
     unfinished = [one for one in album_ids if runs.is_unfinished(journal, one)]
     closing = Closing(fault.exit_code, str(fault), fault.hint)
-    return _notice_of(journal, Stopped(_HERE, closing, unfinished))
+    return _notice_of(journal, Stopped(_key_for(fault), closing, unfinished))
 
 
 def note_unwritten(journal: Journal, notice: Notice) -> None:
     """Note that a notice of ``unwritten`` was told: the fault is no news until it is over."""
-    note_told(journal, _HERE, notice.message.words)
+    what = _SPOOL if notice.message.exit == TryLater.exit_code else _HERE
+    note_told(journal, what, notice.message.words)
 
 
 def note_told(journal: Journal, what: str, words: str) -> bool:
@@ -219,6 +223,10 @@ def note_told(journal: Journal, what: str, words: str) -> bool:
         return False
     known = json.loads(runs.told(journal, what) or "[]")
     return runs.tell(journal, what, json.dumps([*known, kind_of(words)]))
+
+
+def _key_for(fault: AlbumupError) -> str:
+    return _SPOOL if isinstance(fault, TryLater) else _HERE
 
 
 def _is_known(journal: Journal, what: str, words: str) -> bool:

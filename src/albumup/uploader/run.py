@@ -83,8 +83,8 @@ class Run:
     def drop_copy(self, copy: str) -> None:
         """Remove the copy of a photo that the server has."""
         copy = os.path.join(self.options.spool_folder, copy)
-        self._emptied.add(os.path.dirname(copy))
-        drop_copies([copy], self.options.spool_folder)
+        if drop_copies([copy], self.options.spool_folder):
+            self._emptied.add(os.path.dirname(copy))
 
     def is_sending(self) -> bool:
         """Is anything being read, asked about or sent that will soon go into an album?"""

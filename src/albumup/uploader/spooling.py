@@ -53,11 +53,15 @@ def open_copy(folder: str, *, was_used: bool = False) -> tuple[str, int]:
         return copy if copy.isprintable() else name, os.open(copy, flags, 0o600)
 
 
-def drop_copies(unneeded: Iterable[str], folder: str) -> None:
-    """Remove journaled copies; ``folder`` is that of names without one. The rest is swept later."""
+def drop_copies(unneeded: Iterable[str], folder: str) -> int:
+    """Remove journaled copies, and return how many were there; ``folder`` is that of names without
+    one. The rest is swept later."""
+    dropped = 0
     for copy in unneeded:
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(folder, copy))
+            dropped += 1
+    return dropped
 
 
 def sweep(journal: Journal, folder: str) -> None:
