@@ -133,6 +133,11 @@ def test_a_pid_that_is_another_programs_by_now_is_left_alone(
         other.wait()
 
 
+def has_open(pid: int, file: Path) -> bool:
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return any(one.exists() and one.samefile(file) for one in links)
+
+
 @pytest.mark.process
 @pytest.mark.long
 def test_a_state_folder_that_fills_up_ends_the_uploader_and_room_is_all_it_takes(
@@ -148,6 +153,7 @@ def test_a_state_folder_that_fills_up_ends_the_uploader_and_room_is_all_it_takes
     watching, waiting = home.start("watch", "trip"), home.start("wait", "trip")
     assert watching.stderr is not None
     until(lambda: "is uploading" in watching.stderr.readline())
+    until(lambda: has_open(waiting.pid, home.journal), "it waits")
     until(lambda: home.status()["uploader"].get("uploads"))  # it has shown itself
     ballast = tiny_disk / "ballast"
     with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:

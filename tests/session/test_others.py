@@ -9,7 +9,7 @@ import pytest
 from clock import StillClock
 
 from albumup.errors import LocalError
-from albumup.journal import runs
+from albumup.journal import opening, runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import FileLock
 from albumup.session import waiting
@@ -142,6 +142,37 @@ def test_another_process_may_go_on_for_a_while_after_a_kill(
     clock.now += 60.0
     others.look()
     assert others.code([trip]) == (75 if code is None else code)
+
+
+def test_a_run_that_another_one_went_on_for_between_two_looks_is_not_the_last(
+    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: StillClock
+) -> None:
+    trip, later = album("trip", pending=2), album("later", pending=1)
+    first = begin(journal, lock, trip, later)
+    others.look()
+    end(journal, lock, first, None)
+    others.look()
+    for code, scope in ((4, trip), (0, album("more", uploaded=1))):
+        end(journal, lock, begin(journal, lock, scope), code)
+    clock.now += 60.0
+    others.look()
+    assert others.code([trip]) == 4
+    assert others.code([later]) == 75
+
+
+@pytest.mark.parametrize("room", [(1 << 20) - 1, 1 << 20])
+def test_a_run_that_could_leave_no_word_on_a_full_disk_ended_because_of_it(
+    others: Others, journal: Journal, lock: FileLock, album: MakeAlbum, clock: StillClock,
+    monkeypatch: pytest.MonkeyPatch, room: int,
+) -> None:  # fmt: skip
+    trip = album("trip", pending=2)
+    run_id = begin(journal, lock, trip)
+    others.look()
+    monkeypatch.setattr(opening, "room_for", lambda _: room)
+    end(journal, lock, run_id, None)
+    others.look()
+    clock.now += 60.0
+    assert others.code([trip]) == (1 if room < 1 << 20 else 75)
 
 
 def test_an_album_that_the_run_does_not_have_is_for_later(

@@ -235,12 +235,17 @@ def journal_fault(path: str, error: sqlite3.Error) -> AlbumupError:
     return LocalError(f"{path}: {error}", "everything unsent waits; go on with: albumup resume")
 
 
+def has_no_room(path: str) -> bool:
+    """Is the disk of a journal full, as far as a small change is concerned?"""
+    return room_for(path) < _LITTLE
+
+
 def _full(path: str) -> LocalError:
     return LocalError(f"{path}: the disk is full", "make room, then: albumup resume")
 
 
 def _io_fault(path: str, words: str) -> LocalError:
-    if room_for(path) < _LITTLE:  # without room SQLite's shared memory fails with an I/O error
+    if has_no_room(path):  # without room SQLite's shared memory fails with an I/O error
         return _full(path)
     return LocalError(
         f"{path}: input/output error (a full disk looks like this too): {words}",

@@ -134,6 +134,18 @@ def last(journal: Journal) -> Run | None:
     return _run(rows[0]) if rows else None
 
 
+def last_with(journal: Journal, album_ids: Iterable[int], since: int) -> Run | None:
+    """The last run that has any of these albums in its scope; None if it began before run
+    ``since``."""
+    rows = journal.rows(
+        "select * from run where id >= ? and id in (select run_id from scope where album_id in"
+        " (select value from json_each(?))) order by id desc limit 1",
+        since,
+        json.dumps(list(album_ids)),
+    )
+    return _run(rows[0]) if rows else None
+
+
 def join(journal: Journal, album_ids: Iterable[int]) -> Run | None:
     """Hand albums over to the running uploader and return its run; None if it has ended."""
     run = running(journal)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from albumup.errors import worst
+from albumup.errors import LocalError, worst
 from albumup.journal import runs
 from albumup.journal.journal import Journal
 from albumup.journal.lock import is_locked
-from albumup.journal.opening import journal_gone, paths_of
+from albumup.journal.opening import has_no_room, journal_gone, paths_of
 from albumup.journal.runs import Run
 from albumup.journal.states import State
 from albumup.journal.summary import summary_of
@@ -99,11 +99,15 @@ class Others:
 
     def _code_of_last(self, unfinished: Sequence[int]) -> int:
         """The exit code for albums that the last run did not settle."""
-        last = self.last
-        if last is not None and set(unfinished) & set(self.scope()):
-            code = last.exit if last.exit is not None else self._code_shown(last)
-            return code or self._code_of_left(unfinished)
-        return self._code_of_left(unfinished)
+        # Since the last run that was seen another one may have begun and ended.
+        seen = self.last
+        last = runs.last_with(self._journal, unfinished, seen.id) if seen is not None else None
+        if last is None:
+            return self._code_of_left(unfinished)
+        code = last.exit if last.exit is not None else self._code_shown(last)
+        if code is None and has_no_room(self._journal.path):
+            return LocalError.exit_code  # that is why the run ended, or why none can go on
+        return code or self._code_of_left(unfinished)
 
     def _code_shown(self, last: Run) -> int | None:
         """The exit code in the run's last snapshot: the journal lacks it if its disk was full."""
