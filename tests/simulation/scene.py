@@ -125,6 +125,7 @@ class Scene:
             self.server.stranger = SECOND
         self.server.on_stranger = self._goes_astray
         self.server.on_second = lambda: self.fired.update(["the second address is used"])
+        self.server.on_untold = lambda: self.fired.update(["(an answer that nobody could tell)"])
         self.disk = JournalDisk(folder)
         self.photos = Photos(folder, self.chance.of("files"), BORN)
         self.photos.volume = plan.volume

@@ -70,6 +70,8 @@ class Server:
     """The host of another server, which gets nothing."""
     on_stranger: Callable[[str], None] = lambda _: None
     on_second: Callable[[], None] = lambda: None
+    on_untold: Callable[[], None] = lambda: None
+    """Told of a second answer that is not given, as nobody could tell it from the next photo's."""
     keeps: bool = True
     """It keeps connections from photo to photo."""
 
@@ -382,11 +384,17 @@ class Connection:
                     self._later(seconds, lambda: self._say_again(again, manner.ends))
 
     def _say_again(self, data: bytes, ends: str) -> None:
-        if (
-            not self._owed
-        ):  # to one that waits for its answer it would be that, and nobody could tell
-            self._say(data, "the same again")
-            self._end(ends)
+        if self._owed or self._has_all():
+            # It would be the answer to the photo that waits for one: all of that is acknowledged,
+            # read or not (docs/promise.md, "What cannot be seen").
+            self._server.on_untold()
+            return
+        self._say(data, "the same again")
+        self._end(ends)
+
+    def _has_all(self) -> bool:
+        """Has a request come whole, and was not read to its end?"""
+        return self._came is not None and self.arrived >= self._length
 
     # Speaking.
 

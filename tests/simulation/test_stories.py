@@ -137,6 +137,10 @@ FINDS = {
                 Event("stop", 1, 0.2, "answered"), Event("unknown host", 3, 0.2),
                 Event("refuses", 2, 0.79)),
     ),
+    "a server that reads no more answers the photo before once more": Plan(
+        383900, (300, 301), resend="never", jobs=1, tick=60.0,
+        events=(Event("twice", 1, 0.43), Event("deaf", 2, 0.99)),
+    ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
         events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),
