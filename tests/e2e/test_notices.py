@@ -153,6 +153,33 @@ def test_a_fault_of_the_journal_is_told_where_that_can_still_be_written(
     assert home.sql("select exit from run order by id") == [(4,), (1,), (1,)]
 
 
+def test_a_disk_that_was_full_before_is_told_of_once(
+    home: Home, server: FormServer, hook: Hook, tiny_disk: Path
+) -> None:
+    home.form(server, hook.line)
+    home.env["ALBUMUP_JOURNAL"] = str(tiny_disk / "journal.db")
+    server.says(503)
+    assert home.run("push", home.photos(1), "--patience", "0").returncode == 75
+    server.says(200)
+    snapshot, ballast = tiny_disk / "journal.db.live", tiny_disk / "ballast"
+    before = snapshot.read_bytes()
+    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    for words in (["retry-failed"], ["push", "trip"], ["resume"]):
+        for _ in range(2):
+            assert home.run(*words).returncode == 1
+        with snapshot.open("rb+") as file:
+            file.write(before)  # that it was told is known no more
+    told = hook.got()
+    assert hook.causes() == ["stopped 1"] * 3
+    assert len({one["id"] for one in told}) == 1
+    assert home.run("status").returncode == 0
+    ballast.unlink()
+    assert home.run("retry-failed").returncode == 0
+    assert hook.causes()[3:] == ["settled 0"]
+
+
 def test_whoever_stops_it_is_not_told_that_it_stopped(
     home: Home, server: FormServer, hook: Hook
 ) -> None:

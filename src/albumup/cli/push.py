@@ -18,7 +18,7 @@ from albumup.cli.destination import sentence_of, wanted
 from albumup.cli.escaping import escape
 from albumup.cli.events import summary_event
 from albumup.cli.queued import say_queued, tell_queued, unread
-from albumup.cli.sending import options_of
+from albumup.cli.sending import beginning, options_of
 from albumup.cli.telling import send
 from albumup.cli.titles import title_of
 from albumup.cli.typed import PushOptions
@@ -55,7 +55,7 @@ def run(app: App, paths: tuple[str, ...], given: PushOptions) -> int:
     app.screen.never_wait()
     what = f"push {[*paths, given['album'], given['target']]!a}"
     try:
-        with nothing_queued(app.journal):
+        with beginning(app), nothing_queued(app.journal):
             queued = aside(_queue, app, paths, given)
         return queued if isinstance(queued, int) else _send(app, *queued, given, what)
     except CorruptJournal:

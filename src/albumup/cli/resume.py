@@ -6,7 +6,7 @@ from albumup.cli import events
 from albumup.cli.albums import opened, say_nothing_to_do
 from albumup.cli.app import App
 from albumup.cli.conclusion import Conclusion
-from albumup.cli.sending import options_of
+from albumup.cli.sending import beginning, options_of
 from albumup.cli.telling import send
 from albumup.cli.typed import ResumeOptions
 from albumup.session import others
@@ -22,12 +22,12 @@ def run(app: App, albums: tuple[str, ...], target: str | None, given: ResumeOpti
     app.writes = True
     app.screen.never_wait()
     options = options_of(app, given)
-    if (found := opened(app, albums, target)) is None:
+    with beginning(app):
+        found = opened(app, albums, target)
+        unfinished = [] if found is None else lift_holds(*found)
+    if found is None or not found[1]:
         return say_nothing_to_do(app, as_json=given["as_json"])
     journal, meant = found
-    unfinished = lift_holds(journal, meant)
-    if not meant:
-        return say_nothing_to_do(app, as_json=given["as_json"])
     sent_already = others.scope_of_running(journal)
     for album in [one for one in unfinished if one.id not in sent_already]:
         app.screen.say(events.opening(journal, album))

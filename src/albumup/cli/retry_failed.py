@@ -6,7 +6,7 @@ from albumup.cli.albums import opened, say_nothing_to_do
 from albumup.cli.app import App
 from albumup.cli.conclusion import Conclusion
 from albumup.cli.cron import is_news, on_hold
-from albumup.cli.sending import options_of
+from albumup.cli.sending import beginning, options_of
 from albumup.cli.telling import send
 from albumup.cli.typed import RetryOptions
 from albumup.errors import AlbumupError, UsageError
@@ -44,7 +44,9 @@ def _retried(
     options = options_of(app, given, patience=0.0)
     rounds = app.config.defaults.rounds if given["rounds"] is None else given["rounds"]
     is_silent = is_cron and not app.screen.is_terminal
-    if (found := opened(app, names, target)) is None:
+    with beginning(app):
+        found = opened(app, names, target)
+    if found is None:
         return say_nothing_to_do(
             app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent
         )
@@ -60,7 +62,8 @@ def _retried(
             app, "nothing to retry", as_json=given["as_json"], is_silent=is_silent
         )
     wanted = rounds_of.Wanted(rounds if is_cron else None, given["rejected"], given["in_doubt"])
-    rounds_of.begin(journal, app.config, meant, wanted, lifts_holds=bool(names))
+    with beginning(app):
+        rounds_of.begin(journal, app.config, meant, wanted, lifts_holds=bool(names))
     conclusion = Conclusion(
         app,
         journal,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
+from albumup.cli.escaping import escape
 from albumup.cli.typed import SendingOptions
 from albumup.config.file import parse_duration, parse_rate
 from albumup.errors import UsageError
 from albumup.journal.opening import paths_of
+from albumup.session.unbegun import telling
 from albumup.targets.registry import check_all
 from albumup.uploader.options import Options
 
@@ -68,6 +71,17 @@ def options_of(
         is_watched=app.screen.is_terminal,
         is_detached=in_background,
     )
+
+
+def beginning(app: App) -> AbstractContextManager[None]:
+    """While a command prepares what it sends: if nobody watches it and its journal fails, as on a
+    full disk, the channels of the config tell the user."""
+
+    def warn(words: str) -> None:
+        app.screen.complain(f"Warning: {escape(words)}")
+
+    is_watched = app.screen.is_terminal or not app.writes
+    return telling(app.journal, app, warn, is_watched=is_watched)
 
 
 def _parsed(option: str, text: str | None, parse: Callable[[str], T]) -> T | None:

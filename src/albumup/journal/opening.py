@@ -93,7 +93,7 @@ def open_reader(path: str, *, stays: bool = False) -> sqlite3.Connection | None:
         _refuse_foreign(path)
         if os.path.getsize(path) == 0:
             return None
-        is_still = not os.path.exists(path + "-wal")
+        is_still = _is_still(path)
         if stays and os.access(os.path.dirname(path) or ".", os.W_OK):
             is_still = False  # somebody may begin to write; reading it makes the files beside it
         connection = connect(path, "ro", still=is_still)
@@ -103,6 +103,14 @@ def open_reader(path: str, *, stays: bool = False) -> sqlite3.Connection | None:
         with closing(connection):
             _refuse_newer(path, version)
             return _brought_up(connection, version)
+
+
+def _is_still(path: str) -> bool:
+    """Is there no write-ahead log, or only what a full disk leaves of one?"""
+    try:
+        return os.path.getsize(path + "-wal") == 0 and has_no_room(path)
+    except FileNotFoundError:
+        return True
 
 
 def journal_gone(path: str, pid: int | None = None) -> LocalError:

@@ -95,6 +95,8 @@ class Snapshot(Struct, frozen=True):
     events: list[tuple[int, msgspec.Raw]] = []
     """The latest events, each with its number, from 1."""
     ended: Ended | None = None
+    told: str = ""
+    """The key of a notice that was told after the run, and that the journal could not take."""
 
     def since(self, number: int) -> list[tuple[int, Event]]:
         """The events after that number, without kinds that only another version knows."""

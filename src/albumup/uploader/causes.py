@@ -289,7 +289,7 @@ def _way_on(journal: Journal, one: Stopped, albums: Sequence[Summary]) -> str:
         return target_command(one.target, one.reason.hint)
     if len(albums) == 1:
         return album_command(journal, "resume", albums[0].album)
-    return "albumup resume"
+    return "albumup resume" if albums else ""
 
 
 def _at(target: str) -> str:
