@@ -139,6 +139,9 @@ def test_a_journal_that_is_gone_is_missed_by_all_who_look_and_ends_the_uploader(
         (home.journal.parent / f"journal.db{beside}").unlink()
     os.rename(elsewhere, home.journal)
     assert sorted(home.states().values()) == ["pending", "uploaded"]
+    _, said = home.on_terminal("status")
+    words = " ".join(line.strip() for line in said)
+    assert f"moved or deleted while process {first.pid} uploaded from it, which ended" in words
     assert home.run("resume").returncode == 0
     assert sorted(server.names) == ["IMG_1.JPG", "IMG_2.JPG"]
 

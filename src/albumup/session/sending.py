@@ -327,7 +327,8 @@ class Session:
         read what it records, or another process uploads, too."""
         if not self.journal.is_in_place():
             self.audience.say(JournalGone(self.journal.path))
-            thread.drain(Stop(LocalError.exit_code, hold=False), GRACE[signal.SIGTERM])
+            gone = Stop(LocalError.exit_code, hold=False, why=_gone(self.journal.path))
+            thread.drain(gone, GRACE[signal.SIGTERM])
             return False
         if not self._lock.keep():
             self.audience.say(LockTaken(self._lock.path))
@@ -382,3 +383,12 @@ class Session:
             return
         if draining.finishing or draining.cutting:
             self.audience.say(Stopping(draining, is_interrupt=number == signal.SIGINT))
+
+
+def _gone(path: str) -> LocalError:
+    """The reason for an end, for a notice in a journal that is brought back."""
+    return LocalError(
+        f"{path} was moved or deleted while process {os.getpid()} uploaded from it, which ended"
+        " therefore",
+        "once it is back: albumup resume",
+    )

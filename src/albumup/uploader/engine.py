@@ -197,11 +197,9 @@ class Engine:
         """The exit code if the run is over, else None."""
         run = self._run
         if run.fault is not None:
-            return (
-                None
-                if run.commits.fault is None and self._is_busy()
-                else await self._end_at_fault()
-            )
+            if run.commits.fault is None and self._is_busy():
+                return None
+            return await self._end_at_fault()
         for upstream in (
             self._scope.all_upstreams() if run.stop is not None else self._scope.retired
         ):
@@ -251,6 +249,8 @@ class Engine:
             runs.touch(journal, album_id)
         if run.stop is None:
             run.causes.ended(journal, self._scope.closings(unfinished), unfinished)
+        elif run.stop.why is not None:
+            run.causes.failed(journal, run.stop.why, unfinished)
         code = self._exit_code(journal, going or queue.albums, unfinished)
         runs.end(journal, run.outcomes.run_id, code, self._scope.unbuilt)
         own = [album_id for album_id in queue.albums if album_id in self._scope.wanted]

@@ -45,10 +45,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """An early end of a run: the exit code, and whether to put its albums on hold."""
+    """An early end of a run: the exit code, and whether to put its albums on hold.
+
+    ``why``: a fault of this computer that the user has to be told of.
+    """
 
     exit_code: int
     hold: bool
+    why: AlbumupError | None = None
 
 
 STOPPED = Stop(143, hold=True)
