@@ -64,6 +64,19 @@ def test_the_second_hands_over_and_each_ends_with_its_albums_code(
     assert home.sql("select count(*) from run") == [(1,)]
 
 
+def test_of_a_schedules_pushes_one_waits_for_a_run_that_lasts(
+    home: Home, server: FormServer
+) -> None:
+    home.form(server)
+    schedule = {"ALBUMUP_SCHEDULE": "albumup-push-1a2b3c4d"}
+    first = uploader(home, server, **schedule)
+    second = follower(home, **schedule)
+    third = home.run("push", "more", **schedule)
+    assert (third.returncode, third.stdout, third.stderr) == (75, "", "")
+    server.may_answer.set()
+    assert [finish(one).returncode for one in (first, second)] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("typed", "ignored"),
     short_form([(("--patience=9s", "--retries=3"), ["--patience"]), (("-j2",), []), ((), [])]),

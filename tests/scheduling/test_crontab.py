@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albumup.errors import UsageError
-from albumup.session.scheduling import crontab
+from albumup.session.scheduling import SCHEDULE, crontab
 from albumup.session.scheduling.schedule import Schedule
 
 AWKWARD = [
@@ -82,6 +82,14 @@ def test_variables_are_set_for_the_command_alone() -> None:
     command = command_of(crontab.line_of(made), strips="%").partition(" --journal")[0]
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert "XDG_DATA_HOME=/my data\n" in done.stdout
+    assert SCHEDULE not in done.stdout, "retry-failed waits for nobody"
+
+
+def test_a_push_knows_its_schedule() -> None:
+    made = schedule("push", "/photos", program=("/usr/bin/env",))
+    command = command_of(crontab.line_of(made), strips="%").partition(" --journal")[0]
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert f"{SCHEDULE}={made.name}\n" in done.stdout
 
 
 @pytest.mark.parametrize("word", ["/home/a\udcffb", "a\nb", "a\rb", "a\0b", "\x1b[2J"])

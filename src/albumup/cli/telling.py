@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from albumup.cli import events, words
@@ -13,6 +14,7 @@ from albumup.cli.names import WIDEST, telling
 from albumup.cli.pace import pace
 from albumup.cli.running import silent
 from albumup.config.file import shown
+from albumup.session.scheduling import SCHEDULE
 from albumup.session.sending import Session
 from albumup.session.snapshot import Ended
 from albumup.session.telling import (
@@ -126,8 +128,8 @@ class Teller:
     def nothing_to_send(self) -> int:
         return self._conclusion.nothing_to_send()
 
-    def handed_over(self) -> int:
-        return self._conclusion.handed_over()
+    def handed_over(self, code: int = 0) -> int:
+        return self._conclusion.handed_over(code)
 
     def has_gone(self) -> bool:
         return self._app.events.fault is not None if self._conclusion.json else self._screen.is_lost
@@ -151,10 +153,9 @@ def send(
 ) -> int:
     """Send a command's albums, or follow the process that sends them; return the exit code."""
     teller = Teller(conclusion, is_told_anew=is_told_anew)
-    session = Session(
-        conclusion.journal, conclusion.album_ids, options, conclusion.app, teller, hands_over
-    )
-    return session.run_if_needed()
+    who = conclusion.journal, conclusion.album_ids, options, conclusion.app, teller
+    schedule = "" if options.is_watched else os.environ.get(SCHEDULE, "")
+    return Session(*who, hands_over, schedule).run_if_needed()
 
 
 def lines_of(word: Word) -> Sequence[str]:

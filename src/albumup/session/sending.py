@@ -23,6 +23,7 @@ from albumup.session.builder import Builder
 from albumup.session.changing import Change, ask, ignored, wait_until_seen
 from albumup.session.following import Follower
 from albumup.session.guarding import is_alone
+from albumup.session.in_line import is_another_in_line
 from albumup.session.inheriting import inherit
 from albumup.session.live import Live
 from albumup.session.notifying import Fault, Notifying
@@ -80,6 +81,8 @@ class Session:
     hands_over: bool = False
     """If an uploader runs already, leave the work to it. End at once, unless this process is in the
     background and that is not: then go on when it ends early."""
+    schedule: str = ""
+    """The name of the schedule that runs this command; "" if none does."""
     _before: Standing = field(init=False)
     _builder: Builder = field(init=False)
     _signals: list[int] = field(default_factory=list)
@@ -167,6 +170,7 @@ class Session:
                 run = runs.join(self.journal, self.album_ids)
                 change = self._ask(run)
                 inherits = run is not None and self._inherits(run)
+                ends = run is not None and is_another_in_line(self.journal, self.schedule, run)
             if run is None:
                 continue
             if not is_alive(run.pid) and doubts < _MOST_DOUBTS:
@@ -177,6 +181,8 @@ class Session:
                 if code is None:
                     continue
                 return code
+            if ends:
+                return self.audience.handed_over(TryLater.exit_code)
             code = self._follower().follow(run, change)
             if code is not None:
                 self._note_told()
@@ -387,8 +393,5 @@ class Session:
 
 def _gone(path: str) -> LocalError:
     """The reason for an end, for a notice in a journal that is brought back."""
-    return LocalError(
-        f"{path} was moved or deleted while process {os.getpid()} uploaded from it, which ended"
-        " therefore",
-        "once it is back: albumup resume",
-    )
+    how = f"while process {os.getpid()} uploaded from it, which ended therefore"
+    return LocalError(f"{path} was moved or deleted {how}", "once it is back: albumup resume")

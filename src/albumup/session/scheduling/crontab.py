@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from albumup.session.scheduling import SCHEDULE
 from albumup.session.scheduling.schedule import Entry, Schedule
 
 _MARKED = re.compile(rb"# (albumup-[a-z-]+-[0-9a-f]{8}) \(albumup schedule\)\s*$")
@@ -18,7 +19,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 def line_of(schedule: Schedule) -> bytes:
     """The schedule's line, with its newline."""
     minutes = ",".join(map(str, schedule.minutes))
-    carried = [f"{name}={quoted(text)}" for name, text in schedule.environment.items()]
+    environment = dict(schedule.environment)
+    if schedule.command[0] != "retry-failed":  # which waits for no other process
+        environment[SCHEDULE] = schedule.name
+    carried = [f"{name}={quoted(text)}" for name, text in environment.items()]
     command = " ".join([*carried, *map(quoted, schedule.words)])
     return f"{minutes} * * * * {command} # {schedule.name} (albumup schedule)\n".encode()
 
