@@ -53,7 +53,9 @@ def run_hook(
     """Run a command (argv, no shell) with ``given`` on its input; return when it has ended.
 
     After ``limit`` seconds, or once ``gives_up()`` is true, its whole process group is killed.
-    Processes that it left behind are not waited for, even if they hold its output open.
+    Processes that it left behind are not waited for, even if they hold its output open. The command
+    outlives a kill of this process, on purpose: it has its whole input, and a message of which half
+    has left is better finished.
     """
     with _Input(given) as fed:
         try:
