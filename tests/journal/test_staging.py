@@ -63,15 +63,20 @@ def body_for(size: int, sha256: str = "aa") -> Body:
 
 
 def prepare(journal: Journal, task_id: int, sha256: str = "aa") -> None:
+    with journal.transaction():
+        _prepare(journal, task_id, sha256)
+
+
+def _prepare(journal: Journal, task_id: int, sha256: str = "aa") -> None:
     task = journal.task(task_id)
     assert task is not None
-    with journal.transaction():
-        journal.prepared(task_id, body_for(task.size, sha256), "1.jpg")
+    journal.prepared(task_id, body_for(task.size, sha256), "1.jpg")
 
 
 def prepare_all(journal: Journal) -> None:
-    for row in journal.rows("select id from task where stage = 0"):
-        prepare(journal, row["id"])
+    with journal.transaction():
+        for row in journal.rows("select id from task where stage = 0"):
+            _prepare(journal, row["id"])
 
 
 def settle(journal: Journal, task_id: int, state: State) -> None:
