@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from albumup.cli.escaping import escape
-from albumup.photos.file_names import quoted, text_of
+from albumup.photos.file_names import folder_of, quoted, text_of
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ def test_a_name_is_typed_so_that_a_shell_reads_it_again_from_the_screen(name: by
         ["bash", "-c", f"printf %s {typed}"], capture_output=True, check=True, env=environment
     )
     assert done.stdout == name
+
+
+@pytest.mark.parametrize("path", [b"/a/b/c.jpg", b"/a/b", b"/a", b"/", b"/\xff/\n/x"])
+def test_the_folder_of_a_path_is_what_the_library_says(path: bytes) -> None:
+    assert folder_of(path) == os.path.dirname(path)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from albumup.photos.file_names import folder_of
 from albumup.photos.pins import Pins, as_pinned, is_loose
 from albumup.photos.volumes import volume_of
 
@@ -120,7 +121,7 @@ def _looked_at(
             status = os.stat(photo.path)
         except OSError:
             continue
-        folder = os.path.dirname(photo.path)
+        folder = folder_of(photo.path)
         if device is not None and folder not in folders:
             folders[folder] = device_at(folder)
         if device is not None and folders[folder] != device:

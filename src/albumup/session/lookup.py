@@ -7,6 +7,7 @@ import sqlite3
 
 from albumup.journal.known import Known, known_photos, sidecar_with_photo
 from albumup.photos.cards import device_at
+from albumup.photos.file_names import folder_of
 from albumup.photos.pins import same_time
 from albumup.photos.scan import Found, Root
 from albumup.photos.sidecars import digest_of_sidecar
@@ -69,15 +70,15 @@ class Lookup:
             return []
         media = self.place(root, volume, path).known
         if tasks[0].path != path:  # journaled in another spelling, with other photos beside it
-            media |= self._look_up(os.path.dirname(tasks[0].path), volume, self._device[1]).known
+            media |= self._look_up(folder_of(tasks[0].path), volume, self._device[1]).known
         return [task for task in tasks if task.medium in media]
 
     def place(self, root: Root, volume: str, path: bytes | None = None) -> Place:
         """The card or disk of a root; with a ``path`` in it, by that file system's photos."""
-        folder = root.path if root.is_folder else os.path.dirname(root.path)
+        folder = root.path if root.is_folder else folder_of(root.path)
         device = None
         if path is not None:
-            if self._device[0] != (inner := os.path.dirname(path)):
+            if self._device[0] != (inner := folder_of(path)):
                 self._device = inner, device_at(inner)
             device = self._device[1]
         return self._look_up(folder, volume, device)

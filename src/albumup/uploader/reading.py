@@ -22,6 +22,7 @@ from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
 from albumup.journal.store import LostTask
 from albumup.photos.cards import device_at
+from albumup.photos.file_names import folder_of
 from albumup.photos.metadata.reader import MetadataReader
 from albumup.photos.pins import YOUNG_SECONDS, Pins, is_loose, is_young, read_pins, same_time
 from albumup.photos.source import (
@@ -97,7 +98,7 @@ class _Look:
 
 def _look_at_folder(photo: bytes) -> _Folder:
     """Find a folder's devices by one of its photos. For a helper thread."""
-    device = device_at(os.path.dirname(photo))
+    device = device_at(folder_of(photo))
     try:
         descriptor, status = open_source(photo)
     except (SourceGone, AlbumupError):
@@ -186,7 +187,7 @@ class Reader:
         )
         if not is_plain or task.size > SMALL or task.root_id in self._run.queue.away:
             return None
-        folder = self._quick.get((task.root_id, os.path.dirname(task.path), task.volume, task.card))
+        folder = self._quick.get((task.root_id, folder_of(task.path), task.volume, task.card))
         if folder is None:
             return None
         found = read_at_once(task.path, upstream.target.digests, folder.files)
@@ -215,9 +216,7 @@ class Reader:
         folder = await self._folder_of(task)
         if await run.origins.is_known(task, folder.device):
             if folder.files:
-                self._quick[task.root_id, os.path.dirname(task.path), task.volume, task.card] = (
-                    folder
-                )
+                self._quick[task.root_id, folder_of(task.path), task.volume, task.card] = folder
             if (at_once := self.read_at_once(wanted)) is not None:
                 return at_once
         elif await run.queue.root_away(task.root_id, STRANGER):
@@ -274,7 +273,7 @@ class Reader:
     async def _folder_of(self, task: Task) -> _Folder:
         """A task's folder, found by its first photo to answer: several are asked, as one may hang.
         Waiting tasks go on in their order."""
-        key = task.root_id, os.path.dirname(task.path)
+        key = task.root_id, folder_of(task.path)
         folder = self._folders.get(key)
         if folder is not None:
             return folder
