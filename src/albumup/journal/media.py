@@ -112,6 +112,18 @@ def page_of(
     ]
 
 
+def count(connection: sqlite3.Connection, path: bytes, medium: Medium) -> int:
+    """The number of photos of a medium below a folder, of any album and state."""
+    first, last = _bounds(path)
+    rows = connection.execute(
+        "select count(*) from photo"
+        " where album_id in (select id from album) and path > ? and path < ?"
+        " and volume = ? and card = ?",
+        (first, last, medium.volume, medium.card),
+    )
+    return int(rows.fetchone()[0])
+
+
 def next_card(connection: sqlite3.Connection) -> int:
     """A number that no medium has yet."""
     rows = connection.execute(

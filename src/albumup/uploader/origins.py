@@ -136,8 +136,13 @@ class Origins:
 
     async def _look_at(self, folder: bytes, medium: Medium, odd: bytes, device: int | None) -> Look:
         look = Look()
+        count = await self._commits.read(
+            lambda journal: media.count(journal.connection, folder, medium)
+        )
         async for page in self._pages(folder, medium):
             look = look + await self._helpers.run(Work.LOOK, look_at, page, odd, device)
+            if 2 * look.same > count:
+                break  # most match, whatever became of the others
         return look
 
     async def _pages(self, folder: bytes, medium: Medium) -> AsyncIterator[list[Seen]]:
