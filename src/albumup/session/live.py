@@ -52,29 +52,30 @@ _LARGEST_EVENT = 4 << 10
 
 
 class Ring:
-    """The latest events of a run, packed.
+    """The latest events of a run.
 
     Events with a line on screens are kept apart, so that the many arrivals do not push them out.
     """
 
     def __init__(self) -> None:
         self.heard = 0
-        self._news: deque[tuple[int, bytes]] = deque(maxlen=_NEWS)
-        self._arrivals: deque[tuple[int, bytes]] = deque(maxlen=_ARRIVALS)
+        self._news: deque[tuple[int, Event]] = deque(maxlen=_NEWS)
+        self._arrivals: deque[tuple[int, Event]] = deque(maxlen=_ARRIVALS)
 
     def put(self, event: Event) -> None:
         self.heard += 1
-        data = packed_event(event)
-        if len(data) <= _LARGEST_EVENT:
-            kept = self._arrivals if is_arrival(event) else self._news
-            kept.append((self.heard, data))
+        kept = self._arrivals if is_arrival(event) else self._news
+        kept.append((self.heard, event))
 
     def latest(self, room: int) -> list[tuple[int, Raw]]:
         """The latest events that fit into ``room`` bytes, in their order."""
         fitting: list[tuple[int, Raw]] = []
         for kept, share in ((self._news, room // 2), (self._arrivals, room)):
             left = min(share, room)
-            for number, data in reversed(kept):
+            for number, event in reversed(kept):
+                data = packed_event(event)
+                if len(data) > _LARGEST_EVENT:
+                    continue
                 left -= len(data) + _NUMBER
                 if left < 0:
                     break
