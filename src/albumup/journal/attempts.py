@@ -105,15 +105,15 @@ class Attempts(Store):
         LostTask if the task is no longer ready, or has another body now because its photo changed.
         """
         now = self.clock()
-        started = self.connection.execute(steps.START, ("", now, task_id, boundary))
+        started = self._cursor.execute(steps.START, ("", now, task_id, boundary))
         if started.rowcount != 1:
             raise LostTask(task_id)
-        cursor = self.connection.execute(
+        self._cursor.execute(
             "insert into attempt (task_id, run_id, boundary, number, started, whole_at)"
             " values (?, ?, ?, (select attempts from task where id = ?), ?, ?)",
             (task_id, run_id, boundary, task_id, now, now if whole else None),
         )
-        return int(cursor.lastrowid or 0)
+        return int(self._cursor.lastrowid or 0)
 
     def whole(self, attempt_id: int) -> None:
         """Set ``whole_at``. The caller waits until this is durable, then sends the last byte."""
@@ -139,7 +139,7 @@ class Attempts(Store):
 
         ``status``: of HTTP. ``sent``: bytes. ``stayed``: as the method ``stayed``.
         """
-        self.connection.execute(
+        self._cursor.execute(
             "update attempt set ended = ?, outcome = ?, http_status = ?, bytes = ?, error = ?,"
             " whole_at = iif(?, null, whole_at) where id = ?",
             (self.clock(), outcome, status, sent, plain(error) or None, stayed, attempt_id),

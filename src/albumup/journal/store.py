@@ -41,6 +41,8 @@ class Store:
         self.path = path
         self.clock = clock
         self.connection = open_writer(path) if reader is None else reader
+        self._cursor = self.connection.cursor()
+        """For statements that give no rows, for each photo: a new cursor takes time."""
         self._file = _identity(path)
         self._last: dict[Hashable, Callable[[], None]] = {}
         self._after: list[Callable[[], None]] = []
@@ -132,7 +134,7 @@ class Store:
         ``values``.
         """
         update, allowed = steps.MOVE[state]
-        moved = self.connection.execute(
+        moved = self._cursor.execute(
             update + also + allowed, (plain(reason), self.clock(), *values, task_id)
         )
         if moved.rowcount != 1:
@@ -141,7 +143,7 @@ class Store:
     def _make_step(self, step: str, *values: Any) -> None:
         """Execute a step's statement; the last value is the task's id. Raises LostTask if the step
         is not allowed."""
-        if self.connection.execute(step, values).rowcount != 1:
+        if self._cursor.execute(step, values).rowcount != 1:
             raise LostTask(values[-1])
 
     def reason_of(self, task_id: int) -> str:
