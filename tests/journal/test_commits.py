@@ -150,6 +150,57 @@ def test_nobody_is_told_before_the_commit(journal: Journal, play: Play) -> None:
     play(story)
 
 
+def test_who_awaits_durability_goes_on_before_the_loop_turns(journal: Journal, play: Play) -> None:
+    """After all others were told, and before anything that they begin."""
+
+    async def story(commits: Commits) -> None:
+        told: list[str] = []
+
+        async def sends() -> None:
+            assert await commits.durable(start(1)) == 1
+            assert states(journal) == {1: "sending", 2: "sending"}
+            told.append("sent")
+
+        def tell() -> None:
+            told.append("told")
+            asyncio.get_running_loop().call_soon(told.append, "the next turn")
+
+        sending = asyncio.ensure_future(sends())
+        await asyncio.sleep(0)
+        commits.note(start(2), after=tell)
+        await sending
+        await asyncio.sleep(0)
+        assert told == ["told", "sent", "the next turn"]
+
+    play(story)
+
+
+def test_what_goes_on_within_a_commit_is_in_the_next_one(journal: Journal, play: Play) -> None:
+    async def story(commits: Commits) -> None:
+        async def both() -> None:
+            await commits.durable(start(1))
+            commits.note(lambda journal: journal.settle_task(1, State.FAILED, "words"))
+            await commits.durable(start(2))
+
+        await asyncio.gather(both(), commits.do(start(3)))
+        assert states(journal) == {1: "failed", 2: "sending", 3: "sending"}
+
+    play(story)
+
+
+def test_who_awaits_durability_may_leave(journal: Journal, play: Play) -> None:
+    async def story(commits: Commits) -> None:
+        leaving = asyncio.ensure_future(commits.durable(start(1)))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert await commits.durable(start(2)) == 2
+        assert states(journal) == {1: "sending", 2: "sending"}
+
+    play(story)
+
+
 def test_what_nobody_awaits_is_committed_at_a_flush(journal: Journal, play: Play) -> None:
     async def story(commits: Commits) -> None:
         commits.note(start(1))
@@ -291,8 +342,8 @@ def test_a_full_disk_undoes_the_batch_and_reaches_everybody(journal: Journal, pl
         commits.on_fault(heard.append)
         commits.note(start(3), lambda: told.append("told"))
         waiting = [commits.do(start(1)), commits.do(fail(error)), commits.do(start(2))]
-        errors = [await error_of(one) for one in waiting]
-        assert [str(one) for one in errors] == [f"{journal.path}: the disk is full"] * 3
+        errors = await asyncio.gather(*map(error_of, (*waiting, commits.durable(start(4)))))
+        assert [str(one) for one in errors] == [f"{journal.path}: the disk is full"] * 4
         assert {type(one) for one in errors} == {LocalError}
         assert heard == [errors[0]]
         assert commits.fault is errors[0]
@@ -306,6 +357,7 @@ def test_after_a_fault_nothing_is_recorded_any_more(journal: Journal, play: Play
         first = await error_of(commits.do(fail(ZeroDivisionError("a bug"))))
         assert isinstance(first, ZeroDivisionError)
         assert await error_of(commits.do(start(1))) is first
+        assert await error_of(commits.durable(start(1))) is first
         assert await error_of(commits.read(start(1))) is first
 
     play(story)

@@ -8,12 +8,12 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable, Generator
-from contextvars import Context
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from albumup.helpers import Helpers, Work
+from albumup.resuming import Resuming
 from albumup.transfer import kernel
 from albumup.transfer.connect import connect
 from albumup.transfer.proxies import Proxy
@@ -141,7 +141,7 @@ class SocketWire:
         self._descriptor = connection.fileno()
         self._ear = kernel.ear_of(self._descriptor)
         self._loop = asyncio.get_running_loop()
-        self._waiting: _Resuming | None = None
+        self._waiting: Resuming[bool] | None = None
         self._is_watched = False
         self._has_come = False
         """Bytes came while nobody waited."""
@@ -180,7 +180,7 @@ class SocketWire:
         self._until = self._loop.time() + seconds
         if self._alarm is None or self._until < self._alarm_at:
             self._set_alarm()
-        waiting = self._waiting = _Resuming(self._loop)
+        waiting = self._waiting = Resuming(self._loop)
         if writing:
             self._loop.add_writer(self._descriptor, self._end_wait, True)
         try:
@@ -260,60 +260,3 @@ class SocketWire:
             self._loop.call_soon(self._end_wait, True)
         with contextlib.suppress(OSError):
             self.socket.close()
-
-
-class _Resuming:
-    """A future that resumes its task at once, within the callback that sets it, not in the loop's
-    next turn.
-
-    So the task reads before the selector looks again, which would report the same bytes a second
-    time. It has what ``asyncio.isfuture`` and a task need of a future, and no more.
-    """
-
-    __slots__ = (
-        "_asyncio_future_blocking",
-        "_callback",
-        "_context",
-        "_is_cancelled",
-        "_is_ready",
-        "_loop",
-    )
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._asyncio_future_blocking = False
-        self._loop = loop
-        self._callback: Callable[[Any], object] | None = None
-        self._context: Context | None = None
-        self._is_cancelled = self._is_ready = False
-
-    def __await__(self) -> Generator[Any, None, bool]:
-        self._asyncio_future_blocking = True
-        yield self
-        return self.result()
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        return self._loop
-
-    def add_done_callback(self, callback: Callable[[Any], object], *, context: Context) -> None:
-        self._callback, self._context = callback, context
-
-    def result(self) -> bool:
-        if self._is_cancelled:
-            raise asyncio.CancelledError
-        return self._is_ready
-
-    def resume(self, is_ready: bool) -> None:
-        """Resume the task. To be called by the loop, not within a task."""
-        self._is_ready = is_ready
-        callback, self._callback = self._callback, None
-        if callback is not None and self._context is not None:
-            self._context.run(callback, self)
-
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature that a task calls
-        """Cancel, and resume in the loop's next turn: the caller may be a task, within which no
-        other task can run."""
-        if self._callback is None:
-            return False
-        self._is_cancelled = True
-        self._loop.call_soon(self.resume, False)
-        return True

@@ -39,7 +39,7 @@ class Attempt:
 
         Raises LostTask if the task was cancelled meanwhile: its last byte must not leave.
         """
-        await self._commits.do(self._whole if self.has_begun else self._start_whole)
+        await self._commits.durable(self._whole if self.has_begun else self._start_whole)
         self.has_begun = self.is_whole = True
 
     def end_stayed(self) -> None:
