@@ -30,7 +30,7 @@ from simulation.plan import (
 )
 from simulation.planted import BUGS, found_by, planted
 from simulation.planted import EACH as EACH_BUG
-from simulation.runner import play_batch
+from simulation.runner import other_memory, play_batch
 from simulation.shrink import shrunk
 from simulation.single import scene_of
 from simulation.story import play, play_seed
@@ -383,6 +383,20 @@ def test_stories_replay_to_the_letter() -> None:
         first = play_seed(seed)
         gc.collect()
         assert play_seed(seed).told == first.told
+
+
+@pytest.mark.parametrize("at", [35, 38, 53, 68])
+def test_a_story_is_the_same_wherever_its_objects_lie(at: int) -> None:
+    """A run that is stopped at once cancels what it has begun to read."""
+    plan = Plan(
+        341400, (300, 301, 200_002, 4003, 4004), jobs=1, retries=0, keeps=False, proven=False,
+        latency=0.0005, tick=5.0, events=(Event("stop", at, 0.759, "step"),),
+    )  # fmt: skip
+    first = play(plan)
+    assert first.broken == ""
+    for seed in range(10):
+        with other_memory(seed):
+            assert play(plan).told == first.told
 
 
 def test_an_actor_that_draws_more_changes_nothing_for_the_others() -> None:
