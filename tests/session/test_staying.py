@@ -101,7 +101,7 @@ def test_without_systemd_cron_is_named_where_there_is_one(tmp_path: Path) -> Non
     assert found(tmp_path) == Machine(System.CRON, None, False, False)
     bare = look("anna", str(tmp_path), "linux", which=lambda _: None)
     assert bare == Machine(None, None, False, False)
-    said = lines(bare, 41, "trip", is_scheduled=False)
+    said = lines(bare, 41, "albumup wait trip", is_scheduled=False)
     assert said == ["A reboot ends it; to go on after one: albumup resume"]
 
 
@@ -145,7 +145,7 @@ MACHINES = [
 
 @pytest.mark.parametrize("machine", MACHINES, ids=repr)
 def test_three_lines_of_80_columns_say_it(machine: Machine) -> None:
-    said = lines(machine, 4194304, "trip", is_scheduled=False)
+    said = lines(machine, 4194304, "albumup wait trip", is_scheduled=False)
     assert 1 <= len(said) <= 3
     assert [line for line in said if len(line) > 80] == []
     assert f"albumup schedule {machine.system.value} --install" in said[0]
@@ -154,7 +154,9 @@ def test_three_lines_of_80_columns_say_it(machine: Machine) -> None:
 
 def test_each_line_says_what_helps_here() -> None:
     def of(*facts: object, is_scheduled: bool = False) -> str:
-        return " ".join(lines(Machine(*facts), 41, "my trip", is_scheduled=is_scheduled))  # type: ignore[arg-type]
+        return " ".join(
+            lines(Machine(*facts), 41, "albumup wait 'my trip'", is_scheduled=is_scheduled)
+        )  # type: ignore[arg-type]
 
     mac = of(System.LAUNCHD, None, False, True)
     assert "caffeinate -i -w 41" in mac

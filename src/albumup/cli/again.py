@@ -12,8 +12,8 @@ from albumup.cli.figures import are, photos
 from albumup.cli.layout import sentence
 from albumup.cli.names import Names
 from albumup.journal import runs
-from albumup.photos.file_names import command
 from albumup.session.again import Again, Fate
+from albumup.uploader.commands import album_command
 
 if TYPE_CHECKING:
     from albumup.cli.app import App
@@ -53,7 +53,8 @@ def say_link(app: App, journal: Journal, album: Album, *, is_asked: bool) -> Non
     if link is not None and is_asked:
         app.screen.say(f"  {escape(link)}")
     elif link is not None:
-        app.screen.say(f"Its share link was not asked for now: {command('share', [album.name])}")
+        ask = album_command(journal, "share", album)
+        app.screen.say(f"Its share link was not asked for now: {ask}")
 
 
 def fate_line(fate: Fate | None, address: str) -> str:

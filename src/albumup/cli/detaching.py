@@ -18,8 +18,8 @@ from albumup.config.file import shown
 from albumup.errors import AlbumupError
 from albumup.journal import runs
 from albumup.journal.opening import paths_of
+from albumup.journal.rows import Album
 from albumup.journal.summary import summary_of
-from albumup.photos.file_names import command
 from albumup.session.background import (
     Ended,
     Left,
@@ -33,7 +33,7 @@ from albumup.session.background import (
 from albumup.session.late import Late, late_notices, mark_told
 from albumup.session.others import STOPPED
 from albumup.session.staying import goes_on, look, this_user
-from albumup.uploader.commands import way_back
+from albumup.uploader.commands import album_command, albums_command, way_back
 from albumup.uploader.events import Spooled
 from albumup.uploader.options import Options
 
@@ -124,8 +124,9 @@ def _told(conclusion: Conclusion, outcome: Outcome, queued: int) -> int:
 
 def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterator[str]:
     app, pid = conclusion.app, found.pid
-    names = list(dict.fromkeys(conclusion.albums.values()))
-    watch = command("watch", names if len(names) == 1 else ())
+    albums = _albums(conclusion)
+    is_one = len({album.name for album in albums}) == 1
+    watch = albums_command(conclusion.journal, "watch", albums if is_one else ())
     if found.log_fault:
         log = escape(shown(paths_of(app.journal)["log"]))
         app.screen.complain(f"No log of it can be written: {log}: {escape(found.log_fault)}")
@@ -136,16 +137,22 @@ def _uploading(conclusion: Conclusion, found: Uploading, queued: str) -> Iterato
         yield from words.ignored(found.ignored)
         if found.heir:
             yield f"If that one ends early, process {found.heir} goes on in the background."
-            yield from _what_ends(conclusion, found.heir, names[0])
+            yield from _what_ends(conclusion, found.heir, albums[0])
         return
     yield f"{queued} queued; uploading in the background (pid {pid}); {watch}"
-    yield from _what_ends(conclusion, pid, names[0])
+    yield from _what_ends(conclusion, pid, albums[0])
 
 
-def _what_ends(conclusion: Conclusion, pid: int, album: str) -> Iterator[str]:
+def _albums(conclusion: Conclusion) -> list[Album]:
+    """The chosen albums; there is at least one."""
+    return [one for one in runs.albums(conclusion.journal) if one.id in conclusion.albums]
+
+
+def _what_ends(conclusion: Conclusion, pid: int, album: Album) -> Iterator[str]:
     """Lines about what ends the process in the background, or delays it."""
+    wait = album_command(conclusion.journal, "wait", album)
     is_scheduled = goes_on(conclusion.app.journal)
-    yield from staying.lines(look(this_user()), pid, album, is_scheduled=is_scheduled)
+    yield from staying.lines(look(this_user()), pid, wait, is_scheduled=is_scheduled)
 
 
 def _uncopied(found: Uploading) -> Iterator[str]:
@@ -169,7 +176,7 @@ def _waiting(conclusion: Conclusion) -> Iterator[str]:
 
 
 def _stopped(conclusion: Conclusion) -> str:
-    resume = command("resume", list(dict.fromkeys(conclusion.albums.values())), "--detach")
+    resume = albums_command(conclusion.journal, "resume", _albums(conclusion), "--detach")
     line = "Stopped before all was copied: the card is still needed. On hold until:"
     return f"{line} {resume}"
 

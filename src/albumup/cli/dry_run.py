@@ -18,6 +18,7 @@ from albumup.cli.titles import inbox_of
 from albumup.cli.words import shown_name
 from albumup.config.file import OPTIONS
 from albumup.config.shown_address import shown_address
+from albumup.journal.reading import narrowing
 from albumup.journal.states import GOING, State
 from albumup.journal.summary import Summary, summaries
 from albumup.photos.file_names import command
@@ -50,7 +51,7 @@ def dry_run(app: App, intake: Intake, copies_to: str, *, as_json: bool) -> int:
         app.screen.say(f"They would be copied to {escape(copies_to)} first.")
     for note in intake.where.notes:
         app.screen.say(sentence_of(intake.album, note))
-    _say_left_out(app, intake)
+    _say_left_out(app, intake, reader)
     app.screen.say("Nothing was done: nothing is queued, and nothing was sent.")
     code = 3 if intake.survey.folders else 0
     if as_json:
@@ -90,14 +91,15 @@ def _say_album(app: App, intake: Intake, known: Sequence[Summary]) -> None:
     app.screen.say(_of_album(known[0], verb) if known else "It would be a new album.")
 
 
-def _say_left_out(app: App, intake: Intake) -> None:
+def _say_left_out(app: App, intake: Intake, reader: sqlite3.Connection | None) -> None:
     """Say which files would not be queued, and why."""
     survey = intake.survey
     for line in unread(survey.folders):
         app.screen.complain(line)
     parts = left_out(survey)
-    if survey.wanting_count:
-        again = command("retry-failed", [intake.album])
+    if survey.wanting_count and reader is not None:
+        where = narrowing(reader, intake.album, intake.where.name)
+        again = command("retry-failed", [intake.album], *where)
         parts.append(f"{photos(survey.wanting_count)} did not get there earlier: {again}")
     if parts:
         app.screen.say(f"Of what lies here: {'; '.join(parts)}")

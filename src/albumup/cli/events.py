@@ -18,7 +18,7 @@ from albumup.cli.titles import title_of
 from albumup.cli.words import shown_name, utc
 from albumup.journal import media, runs
 from albumup.journal.journal import Journal
-from albumup.journal.reading import status_of
+from albumup.journal.reading import narrowing, status_of
 from albumup.journal.rows import Album
 from albumup.journal.states import State
 from albumup.journal.summary import Summary, summary_of
@@ -218,10 +218,11 @@ def away(journal: Journal, path: bytes, why: str) -> list[str]:
     lines = [f"{escape(path)}: {escape(why)}. {way_back(why)}, then: albumup resume{again}"]
     if why == STRANGER:
         folder = [text_of(path)]
-        for name in media.waiting_at(journal.connection, path):
-            push = command("push", folder, "--edited", f"--album {quoted(name)}")
+        for name, target in media.waiting_at(journal.connection, path):
+            where = narrowing(journal.connection, name, target)
+            push = command("push", folder, "--edited", f"--album {quoted(name)}", *where)
             lines.append(f"Or, if these are the same photos, edited: {push}")
-            lines.append(f"To give up what is not sent: {command('cancel', [name])}")
+            lines.append(f"To give up what is not sent: {command('cancel', [name], *where)}")
     return lines
 
 

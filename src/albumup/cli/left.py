@@ -77,9 +77,9 @@ def _sentences(words: str, hint: str) -> Sequence[str]:
 def _away(
     connection: sqlite3.Connection, ended: Ended, waiting: Sequence[Summary]
 ) -> Iterator[str]:
-    names = {one.album.name for one in waiting}
+    albums = {(one.album.name, one.album.target) for one in waiting}
     for path, why in ended.away.items():
-        if names.intersection(waiting_at(connection, path)):
+        if albums.intersection(waiting_at(connection, path)):
             yield f"{escape(path)}: {escape(why)}. {way_back(why)}, then: albumup resume"
 
 

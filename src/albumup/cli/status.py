@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -267,7 +268,11 @@ def _beyond_room(found: Sequence[Summary], run: Running | None) -> int:
 
 def _put_table(found: list[Summary], run: Running | None) -> None:
     any_cancelled = any(one.count(State.CANCELLED) for one in found)
-    rows = [_row(one, run, any_cancelled=any_cancelled) for one in found]
+    names = Counter(one.album.name for one in found)
+    rows = [
+        _row(one, run, any_cancelled=any_cancelled, is_twin=names[one.album.name] > 1)
+        for one in found
+    ]
     cancelled = ["CANCELLED"] if any_cancelled else []
     headers = (
         "ALBUM",
@@ -283,12 +288,16 @@ def _put_table(found: list[Summary], run: Running | None) -> None:
     put_table(headers, rows, cut=("ALBUM", "TARGET"), broken=("STATE", "CHANGED"))
 
 
-def _row(one: Summary, run: Running | None, *, any_cancelled: bool) -> tuple[object, ...]:
+def _row(
+    one: Summary, run: Running | None, *, any_cancelled: bool, is_twin: bool = False
+) -> tuple[object, ...]:
+    """A row of the table. ``is_twin``: another album has its name; --target wants to be typed."""
+    target = one.album.target
     state = _state(one, run)
     cancelled = [one.count(State.CANCELLED)] if any_cancelled else []
     return (
         one.album.name,
-        one.address or one.album.target,
+        target if is_twin else one.address or target,
         state,
         f"{one.there}/{one.total}",
         one.unsent,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from albumup.photos.file_names import command
 from albumup.session.staying import Logout, Machine, System
 
 
-def lines(machine: Machine, pid: int, album: str, *, is_scheduled: bool) -> list[str]:
+def lines(machine: Machine, pid: int, wait: str, *, is_scheduled: bool) -> list[str]:
     """The lines that hold for this machine.
 
-    ``album``: one that is sent; ``is_scheduled``: a schedule already goes on after a reboot.
+    ``wait``: the command that waits for what is sent; ``is_scheduled``: a schedule already goes on
+    after a reboot.
     """
     said = [] if is_scheduled else [_reboot(machine.system)]
     said += _logout(machine)
     if machine.may_sleep and len(said) < 3:
-        said.append(_sleep(machine.system, pid, album))
+        said.append(_sleep(machine.system, pid, wait))
     return said
 
 
@@ -38,8 +38,8 @@ def _logout(machine: Machine) -> list[str]:
     return [f"{kills}. What helps: {linger}", f"and to begin it by: {begin}"]
 
 
-def _sleep(system: System | None, pid: int, album: str) -> str:
-    awake = f"systemd-inhibit {command('wait', [album])}"
+def _sleep(system: System | None, pid: int, wait: str) -> str:
+    awake = f"systemd-inhibit {wait}"
     if system is System.LAUNCHD:
         awake = f"caffeinate -i -w {pid}"
     return f"Asleep it sends nothing; to keep it awake: {awake}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from albumup.errors import UsageError
-from albumup.journal import pauses, runs, steps
+from albumup.journal import pauses, reading, runs, steps
 from albumup.journal.definitions import drop_unused
 from albumup.journal.journal import Journal
 from albumup.journal.states import DONE, State
@@ -92,7 +92,7 @@ def _named(journal: Journal, album_id: int, files: Sequence[bytes]) -> set[int]:
         if not ids:
             raise UsageError(
                 f"{text_of(file)!r} is no photo of this album",
-                f"see: {command('list', [_name(journal, album_id)])}",
+                f"see: {_list(journal, album_id)}",
             )
         found |= ids
     return found
@@ -126,5 +126,8 @@ def forget(journal: Journal, album_id: int) -> None:
     drop_unused(journal)
 
 
-def _name(journal: Journal, album_id: int) -> str:
-    return str(journal.rows("select name from album where id = ?", album_id)[0]["name"])
+def _list(journal: Journal, album_id: int) -> str:
+    """The command that lists an album's photos."""
+    album = next(one for one in runs.albums(journal) if one.id == album_id)
+    where = reading.narrowing(journal.connection, album.name, album.target)
+    return command("list", [album.name], *where)

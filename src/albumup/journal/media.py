@@ -35,15 +35,17 @@ def under(connection: sqlite3.Connection, path: bytes) -> list[Medium]:
     return sorted(newest, key=lambda medium: -newest[medium])
 
 
-def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[str]:
-    """The names of albums with pending photos from the root at ``path``."""
+def waiting_at(connection: sqlite3.Connection, path: bytes) -> list[tuple[str, str]]:
+    """The albums with pending photos from the root at ``path``: their names, and those of their
+    targets."""
     rows = connection.execute(
-        "select distinct album.name"
+        "select distinct album.name, target.name"
         " from album join task on task.album_id = album.id join root on root.id = task.root_id"
-        " where task.state = 'pending' and root.path = ? order by album.id",
+        " join target on target.id = album.target_id where task.state = 'pending'"
+        " and root.path = ? order by album.id",
         (path,),
     )
-    return [row[0] for row in rows.fetchall()]
+    return [(row[0], row[1]) for row in rows.fetchall()]
 
 
 def roots(connection: sqlite3.Connection) -> list[bytes]:

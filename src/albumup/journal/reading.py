@@ -14,6 +14,7 @@ from urllib.parse import quote
 from albumup.config.shown_address import shown_address
 from albumup.journal.states import FINAL, RETRIED, WANTING, State, is_in
 from albumup.journal.summary import Summary, summaries
+from albumup.photos.file_names import quoted
 
 
 class AlbumStatus(TypedDict):
@@ -69,6 +70,16 @@ def has_twin(connection: sqlite3.Connection, album: str, album_id: int) -> bool:
     """Is there an album of the same name on another target?"""
     found = connection.execute("select 1 from album where name = ? and id <> ?", (album, album_id))
     return found.fetchone() is not None
+
+
+def narrowing(connection: sqlite3.Connection, album: str, target: str) -> list[str]:
+    """The option by which a command means this album alone; none if no other has its name."""
+    found = connection.execute(
+        "select 1 from album join target on target.id = album.target_id"
+        " where album.name = ? and target.name <> ?",
+        (album, target),
+    )
+    return [f"--target {quoted(target)}"] if found.fetchone() is not None else []
 
 
 def ends(connection: sqlite3.Connection, album_id: int) -> tuple[bytes, bytes] | None:

@@ -14,9 +14,9 @@ from albumup.journal.opening import paths_of
 from albumup.journal.rows import Album
 from albumup.journal.states import WANTING
 from albumup.journal.summary import summary_of
-from albumup.photos.file_names import command
 from albumup.photos.spelling import Spelling
 from albumup.session.journaled import Journaled
+from albumup.uploader.commands import album_command
 from albumup.uploader.spooling import drop_copies, sweep
 
 
@@ -54,7 +54,7 @@ def forget(journal: Journal, albums: Sequence[Album]) -> dict[str, int]:
     with journal.transaction():
         for one in albums:
             if runs.is_unfinished(journal, one.id):
-                send, give_up = (command(name, [one.name]) for name in ("resume", "cancel"))
+                send, give_up = (album_command(journal, do, one) for do in ("resume", "cancel"))
                 raise UsageError(
                     f"{one.name!r} on {one.target} is not settled: "
                     "photos of it are still to be sent",

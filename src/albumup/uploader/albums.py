@@ -17,7 +17,6 @@ from albumup.helpers import Work
 from albumup.journal import runs, there
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
-from albumup.photos.file_names import command
 from albumup.targets.base import (
     AlbumGone,
     Asked,
@@ -29,6 +28,7 @@ from albumup.targets.base import (
 )
 from albumup.transfer.http import Http
 from albumup.uploader.asking import confirm
+from albumup.uploader.commands import album_command
 from albumup.uploader.https import Https
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
@@ -240,7 +240,7 @@ class AlbumWork:
                 refused[why_not] += 1
         for why_not, count in refused.items():
             went = "a live photo" if count == 1 else f"{count} live photos"
-            again = command("retry-failed", [album.name])
+            again = await self._do(lambda journal: album_command(journal, "retry-failed", album))
             words = f"{went} went in two files, still and clip, and cannot be joined: {why_not}"
             self._tell(
                 album,

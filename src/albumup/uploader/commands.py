@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 
 from albumup.errors import KNOWN_TARGETS
-from albumup.journal import reading
+from albumup.journal import reading, runs
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Album
 from albumup.journal.states import State
@@ -19,9 +20,18 @@ def album_command(journal: Journal, name: str, album: Album, *options: str) -> s
 
     ``options``: further ones, as they are typed.
     """
-    if reading.has_twin(journal.connection, album.name, album.id):
-        options = (f"--target {quoted(album.target)}", *options)
-    return command(name, [album.name], *options)
+    where = reading.narrowing(journal.connection, album.name, album.target)
+    return command(name, [album.name], *where, *options)
+
+
+def albums_command(journal: Journal, name: str, albums: Sequence[Album], *options: str) -> str:
+    """A command about albums, with their target if there are others of their names elsewhere."""
+    names = list(dict.fromkeys(album.name for album in albums))
+    known = {album.id for album in runs.albums(journal) if album.name in names}
+    targets = {album.target for album in albums}
+    if len(targets) == 1 and known - {album.id for album in albums}:
+        options = (f"--target {quoted(*targets)}", *options)
+    return command(name, names, *options)
 
 
 def retry_command(journal: Journal, now: Summary) -> str:
