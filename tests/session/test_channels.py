@@ -109,6 +109,25 @@ def test_a_line_tells_two_albums_of_one_name_apart() -> None:
     assert line_of(Late(WELL, has_twin=True), WELL.created).startswith("trip (photos.example.org):")
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("albumup resume trip --jobs 2", "albumup resume trip --jobs 2 --target home"),
+        ("albumup resume -- -f", "albumup resume --target home -- -f"),
+        ("albumup resume trip --target nas", "albumup resume trip --target nas"),
+        ("albumup resume", "albumup resume"),
+        ("albumup target check home", "albumup target check home"),
+    ],
+)  # fmt: skip
+def test_a_command_names_the_target_if_another_album_has_got_the_name(
+    before: str, now: str
+) -> None:
+    notice = replace(STOPPED, message=replace(STOPPED.message, hint="", command=before))
+    for has_twin, typed in ((False, before), (True, now)):
+        line = line_of(Late(notice, has_twin=has_twin), notice.created)
+        assert line.endswith(f". Go on with: {typed}")
+
+
 def test_a_run_of_several_albums_that_stopped_says_so() -> None:
     several = replace(STOPPED, message=replace(STOPPED.message, album=None, hint=""))
     assert line_of(Late(several), STOPPED.created) == (

@@ -15,6 +15,7 @@ from albumup.errors import AlbumupError
 from albumup.journal.notices import Cause, Notice
 from albumup.journal.rows import Album
 from albumup.journal.summary import Summary
+from albumup.photos.file_names import quoted
 from albumup.session.late import MOST, Late, claim_late, mark_told
 
 
@@ -48,20 +49,33 @@ def line_of(late: Late, now: float) -> str:
     """A notice as a line."""
     notice = late.notice
     message, when = notice.message, span(max(0.0, now - notice.created))
-    hint, fault = message.hint, escape(notice.fault, 1000)
+    hint, fault, typed = message.hint, escape(notice.fault, 1000), _command(late)
     if notice.cause is Cause.SETTLED:
         standing = message.words.removeprefix(f"{message.album}: ")  # an album may be called so
         verb = "copied" if "copied" in standing else "sent"
         words = f"{_title(late)}: {sums.of_late_notice(_summary(notice), when, verb)}"
-        hint = f"Again: {message.command}" if message.command else ""
+        hint = f"Again: {typed}" if typed else ""
     elif notice.cause is Cause.STOPPED:
         words = f"{_title(late) or 'A run'}: stopped {when} ago: {escape(message.words, 1000)}"
-        hint = message.hint or f"Go on with: {message.command}"
+        hint = message.hint or f"Go on with: {typed}"
     else:
         words = f"{when} ago: {escape(message.words, 1000)}"
-        hint = f"See: {message.command}" if message.command else ""
+        hint = f"See: {typed}" if typed else ""
     line = f"{words}. {sentence(escape(hint, 1000))}" if hint else words
     return f"{line} ({fault})" if fault else line
+
+
+def _command(late: Late) -> str:
+    """The command to type, with the album's target if another album has got its name since."""
+    typed = late.notice.message.command
+    is_of_album = typed.startswith(("albumup resume ", "albumup retry-failed "))
+    if not (late.has_twin and is_of_album) or "--target " in typed:
+        return typed
+    program, verb, rest = typed.split(" ", 2)
+    where = f"--target {quoted(late.notice.target)}"
+    # As everywhere, options stand last, unless the album's name begins with a dash.
+    words = (where, rest) if rest.startswith("-") else (rest, where)
+    return " ".join((program, verb, *words))
 
 
 def _title(late: Late) -> str:
