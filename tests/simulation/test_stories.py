@@ -10,6 +10,8 @@ from dataclasses import replace
 import pytest
 from short import short_form
 
+from albumup.uploader.engine import Engine
+from simulation import story
 from simulation.chance import Chance
 from simulation.plan import (
     ALONE,
@@ -385,7 +387,7 @@ def test_stories_replay_to_the_letter() -> None:
         assert play_seed(seed).told == first.told
 
 
-@pytest.mark.parametrize("at", [35, 38, 53, 68])
+@pytest.mark.parametrize("at", [35, 53])
 def test_a_story_is_the_same_wherever_its_objects_lie(at: int) -> None:
     """A run that is stopped at once cancels what it has begun to read."""
     plan = Plan(
@@ -394,9 +396,19 @@ def test_a_story_is_the_same_wherever_its_objects_lie(at: int) -> None:
     )  # fmt: skip
     first = play(plan)
     assert first.broken == ""
-    for seed in range(10):
+    for seed in range(6):
         with other_memory(seed):
             assert play(plan).told == first.told
+
+
+def test_a_step_without_an_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def spin(_: Engine) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(story, "MOST_SECONDS", 0.1)
+    monkeypatch.setattr(Engine, "_look", spin)
+    assert play(Plan(1, (300,))).broken.startswith("Hung: ")
 
 
 def test_an_actor_that_draws_more_changes_nothing_for_the_others() -> None:
