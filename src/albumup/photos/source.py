@@ -166,7 +166,8 @@ def _at_hand(descriptor: int, status: os.stat_result) -> bytes | None:
         content = os.pread(descriptor, status.st_size + 1, 0)
     elif hasattr(os, "RWF_NOWAIT"):
         buffer = bytearray(status.st_size + 1)
-        content = bytes(buffer[: os.preadv(descriptor, [buffer], 0, os.RWF_NOWAIT)])
+        size = os.preadv(descriptor, [buffer], 0, os.RWF_NOWAIT)
+        content = bytes(memoryview(buffer)[:size])
     else:
         return None
     return content if len(content) == status.st_size else None
