@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from albumup.cli.escaping import escape
-from albumup.photos.file_names import folder_of, quoted, text_of
+from albumup.photos.file_names import folder_of, name_of, quoted, text_of
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_a_name_is_typed_so_that_a_shell_reads_it_again_from_the_screen(name: by
 
 
 @pytest.mark.parametrize("path", [b"/a/b/c.jpg", b"/a/b", b"/a", b"/", b"/\xff/\n/x"])
-def test_the_folder_of_a_path_is_what_the_library_says(path: bytes) -> None:
-    assert folder_of(path) == os.path.dirname(path)
+def test_folder_and_name_of_a_path_are_what_the_library_says(path: bytes) -> None:
+    assert (folder_of(path), name_of(path)) == os.path.split(path)

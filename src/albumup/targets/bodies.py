@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from albumup.config.file import OPTIONS
 from albumup.errors import ConfigError
 from albumup.journal.rows import Body, Task
-from albumup.photos.file_names import text_of
+from albumup.photos.file_names import name_of, text_of
 from albumup.photos.metadata.reader import MetadataReader, what_reads
 from albumup.photos.pins import Pins
 from albumup.photos.sidecars import MOST_SIDECAR
@@ -191,7 +191,7 @@ def photo_of(
     task: Task, pins: Pins, digests: dict[str, str], taken: str | None, target: Target
 ) -> Photo:
     """The values that fill the form's templates. Times carry an offset."""
-    name = text_of(os.path.basename(task.path))
+    name = text_of(name_of(task.path))
     stem, suffix = os.path.splitext(name)
     values: dict[str, object] = {
         "album": task.album,

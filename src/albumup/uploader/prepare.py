@@ -34,7 +34,7 @@ from albumup.uploader.upstream import Upstream
 _BATCH = 64
 _OPEN = 64
 """The most photos that are being read at a time."""
-_A_TURN = 16
+_A_TURN = 32
 """Small photos that are read in one turn of the loop, except those that waited for the first look
 at their folder."""
 
