@@ -23,7 +23,7 @@ import pytest
 import zygote
 
 from albumup import __main__ as program
-from albumup.config import token_source
+from albumup.config import known_secrets, token_source
 from albumup.photos import source, volumes
 from albumup.session import settling
 
@@ -113,6 +113,7 @@ def _environment(env: dict[str, str], cwd: Any) -> Iterator[None]:
             patch.object(settling, "settling_of", settles),
             patch.dict(source._kinds, clear=True),
             patch.dict(token_source._printed, clear=True),
+            patch.object(known_secrets, "_known", set()),
         ):
             yield
     finally:
