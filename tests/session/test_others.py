@@ -175,6 +175,22 @@ def test_a_run_that_could_leave_no_word_on_a_full_disk_ended_because_of_it(
     assert others.code([trip]) == (1 if room < 1 << 20 else 75)
 
 
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_run_that_a_full_disk_let_not_begin_is_not_for_later(
+    others: Others, lock: FileLock, album: MakeAlbum, clock: StillClock,
+    monkeypatch: pytest.MonkeyPatch, is_seen: bool,
+) -> None:  # fmt: skip
+    trip = album("trip", pending=2)
+    monkeypatch.setattr(opening, "room_for", lambda _: 0)
+    if is_seen:
+        assert lock.take(0.0)
+    others.look()
+    lock.release()
+    others.look()
+    clock.now += 60.0
+    assert others.code([trip]) == (1 if is_seen else 75)
+
+
 def test_an_album_that_the_run_does_not_have_is_for_later(
     others: Others, journal: Journal, lock: FileLock, album: MakeAlbum
 ) -> None:

@@ -38,6 +38,8 @@ class Others:
         """The last run that was seen, with its end."""
         self._is_beginning = False
         """A process holds the lock, but its run has not begun."""
+        self._was_held = False
+        """A process has held the lock, whether its run began or not."""
         self._takeover_until = float("-inf")
 
     def look(self) -> Run | None:
@@ -46,6 +48,7 @@ class Others:
         is_held = is_locked(self._lock)
         self.run = runs.running(self._journal) if is_held else None
         self._is_beginning = is_held and self.run is None
+        self._was_held = self._was_held or is_held
         if self.run is not None:
             self.last = self.run
             self._takeover_until = float("-inf")
@@ -102,12 +105,15 @@ class Others:
         # Since the last run that was seen another one may have begun and ended.
         seen = self.last
         last = runs.last_with(self._journal, unfinished, seen.id) if seen is not None else None
-        if last is None:
-            return self._code_of_left(unfinished)
-        code = last.exit if last.exit is not None else self._code_shown(last)
-        if code is None and has_no_room(self._journal.path):
-            return LocalError.exit_code  # that is why the run ended, or why none can go on
+        code = self._code_of(last) if last is not None else None
+        is_unknown = code is None and self._was_held and (last is not None or seen is None)
+        if is_unknown and has_no_room(self._journal.path):
+            return LocalError.exit_code  # that is why the run ended, or could not begin
         return code or self._code_of_left(unfinished)
+
+    def _code_of(self, last: Run) -> int | None:
+        """The exit code of a run; None if it was killed, or could leave no word."""
+        return last.exit if last.exit is not None else self._code_shown(last)
 
     def _code_shown(self, last: Run) -> int | None:
         """The exit code in the run's last snapshot: the journal lacks it if its disk was full."""
