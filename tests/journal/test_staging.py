@@ -303,6 +303,30 @@ def test_bytes_that_come_back_may_be_there_as_those_in_doubt_before(journal: Jou
     assert [row[0] for row in journal.rows(marks)] == [1, 0, 1]
 
 
+def test_a_photo_that_may_be_there_twice_says_so_by_each_task_with_these_bytes(
+    journal: Journal,
+) -> None:
+    push(journal, [arrival(), arrival(b"2.jpg")])
+    first, other = (row[0] for row in journal.rows("select id from task order by id"))
+    settle(journal, first, State.UPLOADED)
+    prepare(journal, other)
+    push(journal, [arrival(action=Action.AGAIN, task_id=first, size=300)])
+
+    def marked(task_id: int) -> list[int]:
+        with journal.transaction():
+            journal.connection.execute("update task set maybe_twice = 0")
+            journal.mark_twice(task_id)
+        return [row[0] for row in journal.rows("select id from task where maybe_twice order by id")]
+
+    second = other + 1  # perhaps it was edited back: nobody has read it yet
+    assert marked(first) == [first, second]
+    assert marked(other) == [other]
+    prepare(journal, second)
+    assert marked(second) == [first, second]
+    journal.connection.execute("update body set sha256 = 'bb' where task_id = ?", (second,))
+    assert marked(first) == [first]
+
+
 def test_other_bytes_of_a_photo_whose_copy_is_being_sent_are_a_second_task(
     journal: Journal,
 ) -> None:

@@ -218,6 +218,8 @@ def _came_after_a_no(scene: Scene, sha256: str) -> bool:
 def _tries_are_counted(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
     """A photo fails after all of its tries and not before; what was given back was given back."""
     for task in tasks:
+        if task["state"] == State.FAILED and not task["tries"]:
+            raise Broken(f"photo {task['id']} failed without a try: {task['reason']}")
         if task["rounds"] or task["id"] in scene.pushed_again:
             continue
         spent = rows(

@@ -143,6 +143,18 @@ FINDS = {
         383900, (300, 301), resend="never", jobs=1, tick=60.0,
         events=(Event("twice", 1, 0.43), Event("deaf", 2, 0.99)),
     ),
+    "a photo is edited and pushed before it is clear why its last try failed": Plan(
+        7, (300, 301, 302), jobs=1, retries=0, spool=True, helpers_slow=0.6, tick=60.0, cron=1,
+        volume="01234567-89ab-cdef-0123-456789abcdef",
+        events=(Event("card swapped", 2, 0.0217, "begins"), Event("second push", 2, 0.2, "whole"),
+                Event("lost, stored, closes", 1, 0.2)),
+    ),
+    "a photo is edited while a copy of it is sent, pushed, and edited back": Plan(
+        8, (300, 301, 302), jobs=2, retries=0, spool=True, helpers_slow=0.6, tick=60.0, cron=1,
+        volume="01234567-89ab-cdef-0123-456789abcdef",
+        events=(Event("card swapped", 1, 0.058, "begins"), Event("second push", 1, 0.2, "begins"),
+                Event("answer lost", 1, 0.2)),
+    ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
         events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),

@@ -197,13 +197,13 @@ class Attempts(Store):
             task_id,
             State.PENDING,
             reason,
-            ", tries = ?, refunds = ?, next_at = ?,"
-            " ask_at = null, maybe_twice = max(maybe_twice, ?)",
+            ", tries = ?, refunds = ?, next_at = ?, ask_at = null",
             tries,
             refunds,
             next_at,
-            maybe_twice,
         )
+        if maybe_twice:
+            self.mark_twice(task_id)
         if is_held:
             self.connection.execute(steps.HOLD, (task_id,))
 
@@ -269,7 +269,11 @@ class Attempts(Store):
         if row["state"] == State.REJECTED:
             self.connection.execute(steps.FRAME_ANEW, (task_id,))
         if row["state"] == State.IN_DOUBT and not is_safe:
-            self.connection.execute("update task set maybe_twice = 1 where id = ?", (task_id,))
+            self.mark_twice(task_id)
+
+    def mark_twice(self, task_id: int) -> None:
+        """Note that a task's photo may be on the server twice."""
+        self.connection.execute(steps.MARK_TWICE, (task_id,))
 
     def accepted(self, target: str, url: str) -> None:
         """Note that the target accepted a photo at this URL: the address is known to be right from

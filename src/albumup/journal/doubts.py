@@ -66,6 +66,12 @@ class Doubts(Store):
             )
         )
 
+    def was_ever_doubted(self, task_id: int) -> bool:
+        """True if an attempt at sending the photo, with these bytes or others, may have reached
+        the server."""
+        sql = "select 1 from attempt where task_id = ? and outcome = 'in_doubt' limit 1"
+        return bool(self.rows(sql, task_id))
+
     def was_unconfirmed(self, task_id: int) -> bool:
         """Did the last attempt end with an unconfirmed "duplicate"?"""
         return bool(

@@ -56,7 +56,17 @@ def unhold(journal: Journal, task_id: int, *, maybe_twice: bool = False) -> None
 
     ``maybe_twice``: the photo may have arrived already.
     """
-    journal.connection.execute(steps.UNHOLD, (maybe_twice, task_id))
+    journal.connection.execute(steps.UNHOLD, (task_id,))
+    if maybe_twice:
+        journal.mark_twice(task_id)
+
+
+def is_held(journal: Journal, task_id: int) -> bool:
+    """Is a task still held? If not, its photo was edited, and it has tries of its own."""
+    found = journal.rows(
+        f"select 1 from task where id = ? and {waits_at(Stage.HELD, 'task')}", task_id
+    )
+    return bool(found)
 
 
 def held(journal: Journal) -> list[tuple[int, str]]:

@@ -79,7 +79,7 @@ PAIR_AGAIN = change(
     where=f"id = ? and alone = {Together.NOT_YET:d}",
 )
 HOLD = change(Stage.HELD, Stage.READY)
-UNHOLD = change(Stage.READY, Stage.HELD, also="maybe_twice = max(maybe_twice, ?)")
+UNHOLD = change(Stage.READY, Stage.HELD)
 MAKE_STALE = change(Stage.STALE, Stage.READY, where=_PENDING)
 WITHOUT_CLIP = f"update task set clip_id = null, alone = {Together.BY_SENDING:d} where id = ?"
 FRAME_ANEW = change(Stage.STALE, Stage.READY)
@@ -97,6 +97,13 @@ START_AFRESH = change(
     " (select 1 from attempt where task_id = task.id and outcome = 'in_doubt')",
     where=_PENDING,
 )
+MARK_TWICE = (
+    "update task set maybe_twice = 1 where id = ?1"
+    " or photo_id = (select photo_id from task where id = ?1) and not exists"
+    " (select 1 from body join body own on own.task_id = ?1"
+    " where body.task_id = task.id and body.sha256 <> own.sha256)"
+)
+"""A photo may be on the server twice: also by another task of it, unless that has other bytes."""
 READ_AGAIN = change(
     Stage.UNREAD,
     where="id = ? and not exists"

@@ -138,8 +138,10 @@ class Judge:
         return found
 
     def let_go(self, upstream: Upstream, task: Task) -> None:
-        """Release a task that was held, as it is finished."""
+        """Release a task that was held, as it is finished or has been edited."""
         upstream.taken.discard(task.id)
+        upstream.has_ready = True
+        self._queue.changed.wake()
 
     def unwell(
         self,

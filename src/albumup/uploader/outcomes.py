@@ -191,11 +191,18 @@ class Outcomes:
         """Let a held task be sent again; if in doubt, it may then be there twice, unless its target
         dedupes."""
         is_risky = rules is None or (rules.resend == "allowed" and not rules.can_ask)
-        pauses.unhold(journal, task_id, maybe_twice=is_risky and journal.has_doubts(task_id))
+        if pauses.is_held(journal, task_id):
+            pauses.unhold(journal, task_id, maybe_twice=is_risky and journal.has_doubts(task_id))
+        elif is_risky and journal.was_ever_doubted(task_id):  # it may be edited back
+            journal.mark_twice(task_id)
 
     def own(self, journal: Journal, upstream: Upstream, held: Held) -> None:
         """Record that a held task was at fault itself: it is failed, in doubt or rejected now."""
         task, finding = held.task, held.finding
+        if not pauses.is_held(journal, task.id):  # it was edited, and has tries of its own
+            self.unhold(journal, task.id, upstream.rules)
+            journal.after_commit(lambda: self._judge.let_go(upstream, task))
+            return
         try:
             if finding.outcome is Outcome.REJECTED:
                 step = Step(
