@@ -155,11 +155,14 @@ class Orders:
 
     def _lift(self, journal: Journal) -> None:
         """As ``resume`` does first: then it looks who uploads, a moment later."""
+        scene = self.scene
         albums = {album.id for album in runs.albums(journal)}
         with journal.transaction():
+            is_over = scene.has_begun and runs.running(journal) is None
             runs.hold(journal, albums, False)
+        scene.came_too_late = scene.came_too_late or is_over
         self.lifted(albums)
-        self.scene.loop.outside(0.0, self._try, self._hand_over)
+        scene.loop.outside(0.0, self._try, self._hand_over)
 
     def _hand_over(self, journal: Journal) -> None:
         if not self.scene.is_locked:

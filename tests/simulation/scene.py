@@ -366,6 +366,13 @@ class Scene:
         return self.life is not None and not self.life.has_let_go
 
     @property
+    def has_begun(self) -> bool:
+        """Is the run of the process that lives in the journal, ended or not?"""
+        return (
+            self.life is not None and self.life.engine is not None and self.life.engine.run_id > 0
+        )
+
+    @property
     def truth(self) -> dict[str, bytes]:
         """What the paths of all albums hold."""
         return self.photos.truth | (self.party.truth if self.party is not None else {})

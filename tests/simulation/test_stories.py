@@ -155,6 +155,11 @@ FINDS = {
         events=(Event("card swapped", 1, 0.058, "begins"), Event("second push", 1, 0.2, "begins"),
                 Event("answer lost", 1, 0.2)),
     ),
+    "somebody resumes what Ctrl-C has just put on hold, before the process is gone": Plan(
+        3132026, (300, 301, 302, 303, 304, 305), "dedupes", "safe", jobs=1, retries=0, spool=True,
+        volume="01234567-89ab-cdef-0123-456789abcdef", tick=60.0, hook="", watched=False,
+        events=(Event("drain twice", 74, 0.98, "step"), Event("hand over", 116, 0.67, "step")),
+    ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
         events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),
