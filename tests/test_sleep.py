@@ -32,6 +32,9 @@ def test_elsewhere_the_wall_clock_stands_in(monkeypatch: pytest.MonkeyPatch) -> 
     assert seconds_asleep() - before == pytest.approx(3600, abs=60)
 
 
+NIGHT = 8 * 3600.0
+
+
 class _World:
     def http(self, *_: object) -> object:
         return object()
@@ -48,3 +51,14 @@ def test_small_requests_keep_their_connections_until_the_network_changes() -> No
     second = https.of(one)  # type: ignore[arg-type]
     assert second is not first
     assert https.of(one) is second  # type: ignore[arg-type]
+
+
+def test_what_began_in_the_moment_of_waking_began_before_the_sleep() -> None:
+    """Its connection may be of before: nothing had noticed the sleep yet."""
+    slept = 0.0
+    watch = SleepWatch(lambda: 5.0, lambda: slept)
+    wakes = watch.wakes
+    assert not watch.has_slept_since(wakes)
+    slept = NIGHT
+    assert watch.has_slept_since(wakes)
+    assert not watch.has_slept_since(watch.wakes)

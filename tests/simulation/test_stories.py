@@ -247,6 +247,14 @@ FINDS = {
         events=(Event("no network", 1, 0.898508819924052),
                 Event("remove", 1, 0.025249172204044212, "begins")),
     ),
+    "a photo is begun in the moment of waking": Plan(
+        5202800, (300, 301, 302, 303, 4004, 4005, 306, 307), jobs=2, retries=1, patience=3000.0,
+        latency=0.01, speed=0.05, helpers_slow=0.2, tick=60.0, cron=3, hook="hangs",
+        watched=False, tell_after=600.0,
+        events=(Event("edit", 13, 0.9920481096709395, "last byte"),
+                Event("sleep, clocks run on", 125, 0.8686953241806037, "step"),
+                Event("watcher hangs", 3, 0.38066231058605227, "last byte")),
+    ),
     "a process that stands still just after a sleep was noticed": Plan(
         2058, (300,), "dedupes", "safe", tick=60.0, hook="well", watched=False, tell_after=600.0,
         events=(Event("moves", 1, 0.1471034452827561, "answered"),

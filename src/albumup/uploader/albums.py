@@ -298,7 +298,7 @@ class AlbumWorker:
 
     async def _work_for(self, upstream: Upstream, albums: list[Album]) -> None:
         """Do the pending work on a target's albums."""
-        run, before, began = self._run, 0, self._loop.time()
+        run, before, wakes = self._run, 0, self._run.sleep.wakes
         try:
             http = self._https.of(upstream.target)
             work = self._works.get(upstream.target.name)
@@ -321,7 +321,7 @@ class AlbumWorker:
             for album in albums:
                 await self._work_at(work, album)
         except Unasked as unasked:
-            if not run.sleep.spans(began):  # else it is done again
+            if not run.sleep.has_slept_since(wakes):  # else it is done again
                 run.judge.unanswered(upstream, unasked)
         except NotAllowed as refused:
             run.judge.close_albums(upstream, refused)

@@ -62,12 +62,12 @@ class Asking:
         Ask again if a sleep may have cost the answer.
         """
         run, target = self._run, upstream.target
-        began = run.now()
+        wakes = run.sleep.wakes
         is_one_of_many = len(target.addresses) > 1
         for _ in range(2):
             ask = self._find if is_one_of_many else self._ping
             health = await ask(upstream, self._https.of(target))
-            if health.is_answered or not run.sleep.spans(began):
+            if health.is_answered or not run.sleep.has_slept_since(wakes):
                 break
         return health
 

@@ -15,9 +15,14 @@ from albumup.uploader.upstream import Upstream
 
 
 class Attempt:
-    """The journal's row of an attempt; ``id`` is 0 until the row exists."""
+    """The journal's row of an attempt; ``id`` is 0 until the row exists.
 
-    def __init__(self, task: Task, commits: Commits, run_id: int, began: float) -> None:
+    ``began``: the loop's time; ``wakes``: the number of sleeps until then (``SleepWatch``).
+    """
+
+    def __init__(
+        self, task: Task, commits: Commits, run_id: int, *, began: float, wakes: int
+    ) -> None:
         self._task = task
         self._commits = commits
         self._run_id = run_id
@@ -25,7 +30,7 @@ class Attempt:
         """The attempt is journaled, or will be by the next commit."""
         self.id = 0
         self.is_whole = False
-        self.began = began
+        self.began, self.wakes = began, wakes
 
     def begin(self) -> None:
         """Have the attempt journaled by the next commit, if that is not done yet."""

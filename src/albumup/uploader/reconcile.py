@@ -139,7 +139,7 @@ class Reconciler:
             await self._record(question, [None] * len(tasks))
             self._asked(question)
             return
-        http, began = self._https.of(target), self._loop.time()
+        http, wakes = self._https.of(target), run.sleep.wakes
         photos = [_asked_about(task) for task in tasks]
         try:
             await confirm(run, upstream, self._https)
@@ -154,7 +154,7 @@ class Reconciler:
         except NotAllowed as refused:
             await self._not_allowed(question, refused)
         except Unasked as unasked:
-            if not run.sleep.spans(began):  # else it is asked again
+            if not run.sleep.has_slept_since(wakes):  # else it is asked again
                 run.judge.unanswered(upstream, unasked)
         except AlbumupError as error:
             run.judge.close_upstream(upstream, error)

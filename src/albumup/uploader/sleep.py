@@ -34,13 +34,14 @@ class SleepWatch:
     def __init__(self, now: Callable[[], float], asleep: Callable[[], float]) -> None:
         self.count = 0
         """The number of sleeps and changes of the network so far."""
+        self.wakes = 0
+        """The number of sleeps so far."""
         self.on_wake: list[Callable[[Gap], None]] = []
         """Functions to call as soon as a sleep is noticed."""
         self.on_renew: list[Callable[[], None]] = []
         """Functions to call when connections are no longer to be used, for either reason."""
         self._now, self._asleep = now, asleep
         self._slept = asleep()
-        self._woke_at = float("-inf")
         self._due = float("inf")
         """The time when a rest of the loop ends."""
 
@@ -62,7 +63,7 @@ class SleepWatch:
             return
         if late:
             self._due = float("inf")  # noticed; what rests will go on soon
-        self._woke_at = now
+        self.wakes += 1
         self.renew()
         for call in self.on_wake:
             call(Gap(max(since, late), late))
@@ -73,10 +74,10 @@ class SleepWatch:
         for call in self.on_renew:
             call()
 
-    def spans(self, began: float) -> bool:
-        """Whether there was a sleep since ``began`` (the loop's time); looks for one first."""
+    def has_slept_since(self, wakes: int) -> bool:
+        """Whether there was a sleep since ``wakes`` had this value; looks for one first."""
         self.look()
-        return began < self._woke_at
+        return self.wakes > wakes
 
 
 def seconds_asleep() -> float:

@@ -111,7 +111,8 @@ class Uploader:
         """Make one attempt, from opening the source to recording the outcome."""
         run, body = self._run, task.body
         assert body is not None
-        attempt = Attempt(task, run.commits, run.outcomes.run_id, self._loop.time())
+        now, wakes = self._loop.time(), run.sleep.wakes
+        attempt = Attempt(task, run.commits, run.outcomes.run_id, began=now, wakes=wakes)
         one = InHand(upstream, task, body, attempt)
         source = self._take_kept(one)
         if source is None:
@@ -308,7 +309,7 @@ class Uploader:
     def _without_sleep(self, one: InHand, sent: Sent) -> Sent:
         """For an upload that broke while the computer slept: the same as if we had cut it."""
         is_answered = sent.answer is not None and sent.answer.status != _TOO_SLOW
-        if is_answered or not self._run.sleep.spans(one.attempt.began):
+        if is_answered or not self._run.sleep.has_slept_since(one.attempt.wakes):
             return sent
         whole = sent.whole and sent.answer is None
         return replace(sent, answer=None, fault=Fault.CUT, detail=_SLEPT, whole=whole)
