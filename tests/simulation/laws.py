@@ -45,7 +45,7 @@ def _always(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) 
     _none_is_lost(scene, tasks)
     _none_is_claimed_falsely(scene, reader, tasks)
     _words_are_given(tasks)
-    _sent_once(scene, tasks)
+    _sent_once(scene, reader, tasks)
     _tries_are_counted(scene, reader, tasks)
     _sickness_costs_nothing(scene, reader, tasks)
     _copies_are_kept(scene, tasks)
@@ -171,10 +171,11 @@ def _words_are_given(tasks: list[sqlite3.Row]) -> None:
             raise Broken(f"photo {task['id']} is {task['state']} without a reason")
 
 
-def _sent_once(scene: Scene, tasks: list[sqlite3.Row]) -> None:
+def _sent_once(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
     plan, ledger = scene.plan, scene.server.ledger
     by_digest = Counter(task["sha256"] for task in tasks if task["sha256"])
     by_path = Counter(task["path"] for task in tasks)
+    marked = {task["sha256"] for task in tasks if task["maybe_twice"]}
     for task in tasks:
         sha256 = task["sha256"]
         count = ledger.count(sha256) if sha256 else 0
@@ -191,9 +192,27 @@ def _sent_once(scene: Scene, tasks: list[sqlite3.Row]) -> None:
             raise Broken(
                 f"photo {task['id']} is there {count} times, and is to be sent once at most"
             )
-        if plan.kind == "blind" and not task["maybe_twice"]:
+        # Of several tasks with the same bytes the one says so that was sent twice.
+        if plan.kind == "blind" and sha256 not in marked:
             raise Broken(
                 f"photo {task['id']} is there {count} times, and the journal does not say so"
+            )
+    if plan.kind == "blind":
+        _is_marked_itself(scene, reader, tasks)
+
+
+def _is_marked_itself(scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]) -> None:
+    """What was stored twice of one task's own sendings is marked in that task."""
+    ledger = scene.server.ledger
+    task_of = dict(reader.execute("select boundary, task_id from attempt").fetchall())
+    brought = [(ledger.came_as(copy.request).boundary, copy) for copy in ledger.copies]
+    own = Counter(
+        (task_of.get(boundary), copy.sha256) for boundary, copy in brought if copy.gone_at is None
+    )
+    for task in tasks:
+        if (count := own[task["id"], task["sha256"]]) > 1 and not task["maybe_twice"]:
+            raise Broken(
+                f"photo {task['id']} was stored {count} times, and the journal does not say so"
             )
 
 

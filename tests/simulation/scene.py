@@ -265,6 +265,9 @@ class Scene:
             set(after) & {task for task in before if before[task] != after[task]}
         )
         self.acknowledged = Counter(path for path, _ in after.values())
+        # What is pushed again with other bytes is copied again.
+        has_copy = own.rows("select task_id from body where spool not null")
+        self.copied &= {row[0] for row in has_copy}
         for path, card in own.rows("select path, card from photo where id > ?", last or 0):
             self._is_on_card(path, card)
         self.tell("person", f"pushes: {len(after)} photos")

@@ -160,6 +160,17 @@ FINDS = {
         volume="01234567-89ab-cdef-0123-456789abcdef", tick=60.0, hook="", watched=False,
         events=(Event("drain twice", 74, 0.98, "step"), Event("hand over", 116, 0.67, "step")),
     ),
+    "two tasks have the same bytes, and one of them was sent twice": Plan(
+        1781, (300, 301), spool=True, helpers_slow=0.6, tick=60.0,
+        events=(Event("edit", 1, 0.0072, "last byte"), Event("second push", 1, 0.2, "answered"),
+                Event("copy gone", 2, 0.3, "begins")),
+    ),
+    "a photo that was copied is edited and pushed, and gone before it is copied again": Plan(
+        1284, (300, 301), "dedupes", "safe", jobs=1, retries=1, spool=True, helpers_slow=0.02,
+        tick=60.0,
+        events=(Event("edit, same size", 1, 0.0607, "whole"),
+                Event("remove", 1, 0.0617, "answered"), Event("second push", 1, 0.2, "whole")),
+    ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
         events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),
