@@ -7,11 +7,12 @@ import gc
 import logging
 import os
 import random
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pool
 
@@ -21,6 +22,8 @@ HASH_SEED = "0"
 BATCH = 100
 AGAIN = 50
 """Of as many stories one is played twice, and its traces compared."""
+MOST_BAD = 20
+"""Bad stories after which no more are played."""
 _SIZES, _BLOCKS = range(48, 513, 16), 200
 """The interpreter's own sizes of small objects, and how many blocks of each are mixed."""
 _BYTES_HEAD = sys.getsizeof(b"")
@@ -144,12 +147,16 @@ def tell(seed: int, *, shrinks: bool, verbose: bool) -> int:
 
 
 def play_all(first: int, count: int, jobs: int) -> int:
-    """Stories from seed to seed, in batches, on ``jobs`` cores."""
+    """Stories from seed to seed, in batches, on ``jobs`` cores. Ctrl-C ends them, and tells what
+    they came to so far."""
     began, total = time.perf_counter(), Sum()
-    for part in _parts(first, count, jobs):
-        total.join(part)
-        if len(total.bad) >= 20:
-            break
+    with suppress(KeyboardInterrupt):
+        for part in _parts(first, count, jobs):
+            total.join(part)
+            for seed, words in part.bad:
+                print(f"bad: ./dev simulate --seed {seed} -v   {words[:200]}", flush=True)
+            if len(total.bad) >= MOST_BAD:
+                break
     seconds = time.perf_counter() - began
     print(
         f"{total.stories} stories, {total.photos} photos, {total.runs} runs, "
@@ -167,8 +174,6 @@ def play_all(first: int, count: int, jobs: int) -> int:
         f"lost {total.lost}, false claims {total.false_claims}, sent twice {total.sent_twice}"
         f" (not allowed {total.twice_wrongly}), compared {total.compared}, bad {len(total.bad)}"
     )
-    for seed, words in total.bad[:20]:
-        print(f"bad: ./dev simulate --seed {seed} -v   {words[:200]}")
     return 1 if total.bad else 0
 
 
@@ -181,8 +186,13 @@ def _parts(first: int, count: int, jobs: int) -> Iterator[Sum]:
         return
     # What was killed within a story stays in memory for good: a process plays a few batches, and
     # ends.
-    with Pool(jobs, maxtasksperchild=10) as pool:
+    with Pool(jobs, _leave_interrupts, maxtasksperchild=10) as pool:
         yield from pool.imap(_play_part, batches)
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits for this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _play_part(batch: tuple[int, int]) -> Sum:
