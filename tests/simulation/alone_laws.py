@@ -55,7 +55,8 @@ class Course:
     def sleeps(self, seconds: float, tick: float) -> None:
         """It stands still: what it cannot notice is not counted."""
         self.stood_still = True
-        self.ran_on += max(0.0, seconds - tick - LATE)
+        if self.waits_since is None:  # else it is counted as waiting
+            self.ran_on += max(0.0, seconds - tick - LATE)
 
     def waking(self, now: float) -> float:
         """The seconds in which it could send."""

@@ -171,6 +171,12 @@ FINDS = {
         events=(Event("edit, same size", 1, 0.0607, "whole"),
                 Event("remove", 1, 0.0617, "answered"), Event("second push", 1, 0.2, "whole")),
     ),
+    "a process stands still while nothing may start": Plan(
+        3162892, (300, 301, 302, 303, 304, 305), jobs=1, patience=3000.0, tick=60.0, hook="",
+        watched=False, tell_after=60.0, party=(300,),
+        events=(Event("cut at once", 5, 0.04), Event("no leave", 6, 0.61636, "step"),
+                Event("sleep, clocks run on", 288, 0.17915, "step")),
+    ),
     "a photo on FAT is edited to the same size an hour after its last change": Plan(
         1028064, (300, 301, 302), jobs=1, retries=1, volume="1A2B-3C4D", proven=False,
         events=(Event("drain", 32, 0.0565, "step"), Event("edit, same size", 2, 0.3647, "answered"),
