@@ -293,11 +293,12 @@ def _row(
 ) -> tuple[object, ...]:
     """A row of the table. ``is_twin``: another album has its name; --target wants to be typed."""
     target = one.album.target
+    place = target if is_twin else one.address or target
     state = _state(one, run)
     cancelled = [one.count(State.CANCELLED)] if any_cancelled else []
     return (
         one.album.name,
-        target if is_twin else one.address or target,
+        place,
         state,
         f"{one.there}/{one.total}",
         one.unsent,
