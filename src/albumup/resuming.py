@@ -60,7 +60,9 @@ class Resuming(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         """Resume the task with an error; in all other ways as ``resume``."""
-        self._error, self._is_done = error, True
+        if self._error is None:  # else it was cancelled, and resumes with that
+            self._error = error
+        self._is_done = True
         self._go_on()
 
     def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - the signature that a task calls

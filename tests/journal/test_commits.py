@@ -201,6 +201,21 @@ def test_who_awaits_durability_may_leave(journal: Journal, play: Play) -> None:
     play(story)
 
 
+def test_who_left_hears_no_more_of_it(play: Play) -> None:
+    """Also if the change is lost in the turn in which its task is cancelled."""
+
+    async def story(commits: Commits) -> None:
+        def leave() -> None:
+            leaving.cancel()
+
+        commits.note(start(1), after=leave)
+        leaving = asyncio.ensure_future(commits.durable(start(1)))  # lost
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+    play(story)
+
+
 def test_what_nobody_awaits_is_committed_at_a_flush(journal: Journal, play: Play) -> None:
     async def story(commits: Commits) -> None:
         commits.note(start(1))
