@@ -79,3 +79,5 @@ def test_what_was_cut_off_and_is_stopped_meanwhile_is_in_doubt(stage: Stage) -> 
     assert stage.run() == 143
     assert stage.scene.loop.time() < began + 6
     assert stage.states("trip").keys() == {"uploaded", "in_doubt", "pending"}
+    waits = "select ask_at - whole_at from task join attempt on task_id = task.id where ask_at"
+    assert stage.sql(waits) == [(30.0,)], "a no that comes sooner proves nothing"

@@ -14,8 +14,9 @@ from albumup.retry import Rules
 from albumup.uploader.run import Run
 from albumup.uploader.upstream import Upstream
 
-_UNKNOWN = Rules(0, True, "never", 0.0)
-"""The rules of a target that cannot be built now: until it can, a task waits to be asked about."""
+_UNKNOWN = Rules(0, True, "never", settle=30.0)
+"""The rules of a target that cannot be built now: until it can, a task waits to be asked about, and
+no sooner than by default."""
 
 
 class LeftBehind:
