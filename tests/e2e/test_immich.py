@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,6 +200,23 @@ def test_a_kill_in_the_middle_of_album_work_loses_nothing(
     assert immich.album("trip") == names(5)
     assert len(immich.links()) == 1
     assert home.album()["settled"] is True
+
+
+@pytest.mark.process
+def test_what_is_in_flight_while_its_target_is_redefined_gets_into_the_album(
+    home: Home, immich: Immich
+) -> None:
+    configure(home, immich.url)
+    immich.tell("hold", method="POST", path="/api/assets$")
+    first = home.start("push", home.photos(2), "-j1")
+    until(lambda: immich.tell("waiting"), "the upload")
+    configure(home, immich.url.replace("127.0.0.1", "localhost"))
+    second = home.start("push", "trip")
+    until(lambda: home.sql("select count(*) from definition") == [(2,)], "redefined")
+    time.sleep(0.3)  # until the uploader knows it, and has not built the target anew
+    immich.tell("release")
+    assert [finish(one).returncode for one in (first, second)] == [0, 0]
+    assert immich.album("trip") == names(2)
 
 
 # Share links.

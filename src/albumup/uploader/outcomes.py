@@ -254,8 +254,7 @@ class Outcomes:
         tries: int | None = None,
     ) -> None:
         """Record that the server has the photo, and that it has to be put into its album."""
-        upstream = self._queue.upstream_of(task.album_id)
-        keeps = upstream is not None and upstream.target.keeps_albums and bool(remote_id)
+        keeps = bool(remote_id) and self._queue.keeps_albums(task.album_id)
         membership = Membership.PENDING if keeps else Membership.SETTLED
         journal.settle_task(
             task.id, state, tries=tries, remote_id=remote_id, url=url, membership=membership

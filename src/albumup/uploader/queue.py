@@ -58,6 +58,8 @@ class Queue:
         self._commits = commits
         self._world = world
         self._now = now
+        self._former: dict[str, Upstream] = {}
+        """By target, the upstream that was retired last."""
         self._undecided: dict[int, Callable[[bool], None]] = {}
         self._in_work = 0
         self._in_hand: dict[tuple[Upstream, int], int] = {}
@@ -292,6 +294,20 @@ class Queue:
         self._in_work -= 1
         self.to_end.ring()
         self.changed.wake()
+
+    def retire(self, name: str) -> Upstream:
+        """Take the upstream of a target that was redefined; return it."""
+        retired = self._former[name] = self.upstreams.pop(name)
+        return retired
+
+    def keeps_albums(self, album_id: int) -> bool:
+        """Does the server of this album of the run keep albums? Asked also while the target is
+        built anew, and outcomes of the former definition come in."""
+        album = self.albums.get(album_id)
+        if album is None:
+            return False
+        upstream = self.upstreams.get(album.target) or self._former.get(album.target)
+        return upstream is not None and upstream.target.keeps_albums
 
     def upstream_of(self, album_id: int) -> Upstream | None:
         """The upstream of an album of the run; None if there is none."""

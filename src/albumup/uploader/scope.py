@@ -211,7 +211,7 @@ class Scope:
             if text == texts.get(name) and upstream.definition == numbers.get(name):
                 continue
             del self._kept[name]
-            self.retired.append(self._queue.upstreams.pop(name))
+            self.retired.append(self._queue.retire(name))
             self._queue.to_prepare.ring()
         self._building.renew(journal)
         for upstream in self.retired:
