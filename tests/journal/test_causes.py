@@ -262,6 +262,23 @@ def test_one_of_two_cards_of_a_path_that_is_needed_no_more_makes_no_news(home: H
     assert home.words() == ["stopped: /media/card: another card is there"]
 
 
+def test_two_cards_of_a_path_that_are_both_away_are_told_in_one_notice(home: Home) -> None:
+    party = push(home.journal, [arrival(b"4.jpg")], album="party")
+    home.begin()
+    home.queue.roots = {
+        1: Root(1, b"/media/card", "", 1, True),
+        2: Root(2, b"/media/card", "", 2, True),
+    }
+    home.queue.album_roots = {home.trip: {1}, party: {2}}
+    home.queue.away = {1: "another card is there", 2: "it does not exist"}
+    with home.journal.transaction():
+        home.causes.ended(home.journal, {}, [home.trip, party])
+    found = only(home.owed())
+    assert found["words"] == "/media/card: it does not exist"
+    assert (found["album"], found["command"]) == (None, "albumup resume")
+    assert found["counts"]["pending"] == 4
+
+
 def test_a_fault_of_this_computer_is_told_once_until_a_run_ends_well(home: Home) -> None:
     fault = LocalError("journal.db: the disk is full", "make room, then: albumup resume")
     home.fails(fault)

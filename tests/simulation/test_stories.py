@@ -285,6 +285,13 @@ FINDS = {
                 Event("sleep, clocks run on", 268, 0.5425522437113945, "step"),
                 Event("no leave", 95, 0.26257896942398185, "step")),
     ),
+    "two cards were at one path, and the second is out, too": Plan(
+        7041118, (300,), retries=0, volume="1A2B-3C4D", tick=60.0, hook="hangs", watched=False,
+        proven=False, tell_after=600.0,
+        events=(Event("second push", 75, 0.8392657398694852, "step"),
+                Event("card out", 1, 0.7480027988986364, "answered"),
+                Event("touch", 34, 0.6899861316102031, "step")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 

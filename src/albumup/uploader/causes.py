@@ -140,13 +140,24 @@ class Causes:
             albums = self._of(name, unfinished)
             if albums and closing.exit_code in _OURS:
                 yield Stopped(_at(name), closing, albums, name)
+        for path, (why, albums) in self._away(unfinished).items():
+            hint = f"{way_back(why)}, then: albumup resume"
+            closing = Closing(75, f"{text_of(path)}: {why}", hint)
+            yield Stopped(_below(path), closing, albums)
+
+    def _away(self, unfinished: Collection[int]) -> dict[bytes, tuple[str, list[int]]]:
+        """By path, why a root with unsent photos is away, and the albums that wait for it.
+
+        Several cards may have been at one path: as at the end of the run, the last one's words
+        count.
+        """
+        found: dict[bytes, tuple[str, list[int]]] = {}
         for root_id, why in self._queue.away.items():
-            albums = self._with(root_id, unfinished)
-            if albums:
+            if albums := self._with(root_id, unfinished):
                 path = self._queue.roots[root_id].path
-                hint = f"{way_back(why)}, then: albumup resume"
-                closing = Closing(75, f"{text_of(path)}: {why}", hint)
-                yield Stopped(_below(path), closing, albums)
+                others = found[path][1] if path in found else []
+                found[path] = why, sorted({*others, *albums})
+        return found
 
     def _of(self, target: str, album_ids: Iterable[int]) -> list[int]:
         """The albums of ``album_ids`` that go to a target."""
