@@ -292,6 +292,14 @@ FINDS = {
                 Event("card out", 1, 0.7480027988986364, "answered"),
                 Event("touch", 34, 0.6899861316102031, "step")),
     ),
+    "a look at uploads that were cut comes late": Plan(
+        7019562, (300, 301), resend="never", retries=1, fifo=True, hook="fails", watched=False,
+        tell_after=60.0, party=(60_000, 60_001),
+        events=(Event("edit in hand", 2, 0.3686461092576927, "last byte"),
+                Event("long stall", 2, 0.6889803550825798),
+                Event("poison: lost, closes", 0, 0.673953218656755),
+                Event("stop all now", 220, 0.7443497177639167, "step")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 

@@ -12,8 +12,8 @@ from albumup.uploader.upstream import Upstream
 
 _ANSWER_SECONDS = 1.0
 """Seconds after a cut in which answers to whole photos are still read."""
-_HANGS_SECONDS = 2.0
-"""Seconds after a cut until uploads that do not end are left behind."""
+_HANGS_SECONDS = 1.0
+"""Seconds after the cut of those, too, until uploads that do not end are left behind."""
 
 
 class OnHold:
@@ -24,6 +24,8 @@ class OnHold:
         self._upstreams = upstreams
         self._cut_at: dict[int, float] = {}
         """By album, the time when its uploads were cut, in monotonic seconds."""
+        self._all_cut_at: dict[int, float] = {}
+        """Likewise, when also those were cut that only awaited answers."""
 
     def stop(self, journal: Journal, album: Album) -> None:
         """Begin nothing more of an album on hold.
@@ -50,16 +52,17 @@ class OnHold:
             self._go_on_cutting(album_id)
 
     def _go_on_cutting(self, album_id: int) -> None:
-        queue = self._run.queue
-        lasted = self._run.now() - self._cut_at[album_id]
+        queue, now = self._run.queue, self._run.now()
+        cuts_all = now >= self._cut_at[album_id] + _ANSWER_SECONDS
         for upstream in self._upstreams():
-            queue.cut(upstream, album_id, whole=lasted >= _ANSWER_SECONDS)
+            queue.cut(upstream, album_id, whole=cuts_all)
             queue.decide(upstream.line.flush())
-        if lasted >= _HANGS_SECONDS:
+        # However late this look is: what was cut a moment ago ends by itself, if nothing hangs.
+        if cuts_all and now >= self._all_cut_at.setdefault(album_id, now) + _HANGS_SECONDS:
             queue.leave_behind(album_id)
 
     def _leave(self, journal: Journal, album_id: int) -> None:
-        self._cut_at.pop(album_id, None)
+        self._uncut(album_id)
         runs.leave(journal, self._run.outcomes.run_id, album_id)
         runs.touch(journal, album_id)
         if not runs.is_unfinished(journal, album_id):  # the last uploads were in flight
@@ -69,8 +72,12 @@ class OnHold:
     def come_back(self, journal: Journal, album: Album) -> None:
         """Go on with a stopped album whose hold was lifted since."""
         self._run.queue.stopped.discard(album.id)
-        self._cut_at.pop(album.id, None)
+        self._uncut(album.id)
         journal.after_commit(lambda: self._run.outcomes.tell_of_album(album, "goes on"))
+
+    def _uncut(self, album_id: int) -> None:
+        self._cut_at.pop(album_id, None)
+        self._all_cut_at.pop(album_id, None)
 
 
 def take_back(run: Run, journal: Journal, upstream: Upstream, album_id: int | None = None) -> None:
