@@ -219,6 +219,25 @@ def test_what_is_in_flight_while_its_target_is_redefined_gets_into_the_album(
     assert immich.album("trip") == names(2)
 
 
+@pytest.mark.process
+def test_after_a_move_to_another_server_photos_get_into_the_album_there(
+    home: Home, immich: Immich, start: Start
+) -> None:
+    other = start()
+    immich.tell("hold", method="POST", path="/api/assets$")
+    first = home.start("push", home.photos(2), "-j1")
+    until(lambda: immich.tell("waiting"), "the upload")
+    configure(home, other.url)
+    second = home.start("push", "trip")
+    until(lambda: other.requests("POST", "bulk-upload-check"), "the other server is asked")
+    immich.tell("release")
+    done = finish(first)
+    assert done.returncode == finish(second).returncode == 3
+    assert "IMG_1.JPG  not put into the album" in done.stderr, "the other server does not have it"
+    assert "IMG_2.JPG" not in done.stderr
+    assert other.album("trip") == ["IMG_2.JPG"]
+
+
 # Share links.
 
 

@@ -272,7 +272,8 @@ class AlbumWorker:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._loop = asyncio.get_running_loop()
-        self._works: dict[str, AlbumWork] = {}
+        self._works: dict[Target, AlbumWork] = {}
+        """A target that is redefined has albums of its own: it may be another server."""
         self._https = Https(run.world, run.sleep)
         self._placed_at: dict[int, float] = {}
 
@@ -301,7 +302,7 @@ class AlbumWorker:
         run, before, wakes = self._run, 0, self._run.sleep.wakes
         try:
             http = self._https.of(upstream.target)
-            work = self._works.get(upstream.target.name)
+            work = self._works.get(upstream.target)
             if work is None:
                 call = partial(self._call, upstream)
                 work = AlbumWork(
@@ -311,7 +312,7 @@ class AlbumWorker:
                     self._tell_of_album,
                     call,
                 )
-                self._works[upstream.target.name] = work
+                self._works[upstream.target] = work
             work.http, before = http, work.requests
             for album in albums:
                 await work.look(album)
