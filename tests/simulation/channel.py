@@ -28,6 +28,8 @@ class Channel:
         self.said: Counter[str] = Counter()
         self.excused: Counter[str] = Counter()
         """How often a crash fell between handing a notice over and noting that."""
+        self.had: dict[int, Notice] = {}
+        """All notices that were handed over, by id: the journal drops old ones."""
         self.under_way: set[str] = set()
         """Notices that are handed over, and perhaps not noted."""
         self.gives_up: Callable[[], bool] = lambda: False
@@ -44,6 +46,7 @@ class Channel:
         self.gives_up = means.gives_up
         how = "well" if self.is_well else scene.plan.hook
         self.under_way.add(key)
+        self.had[notice.id] = notice
         scene.events.happened("hands over")
         self.lasts = chance.uniform(5.0, 29.0) if how == "slow" else chance.uniform(0.0, 2.0)
         hangs = how == "hangs" and chance.random() < 0.7

@@ -369,11 +369,8 @@ def _notices_are_owed_once(
     scene: Scene, reader: sqlite3.Connection, tasks: list[sqlite3.Row]
 ) -> None:
     """Of one settled album there is one notice for each time that it settled; never two for the
-    same. That a target works again is told where it was told that it does not."""
+    same."""
     told = rows(reader, "select cause, summary, album_id from notice order by id")
-    sick = [row["cause"] for row in told if row["cause"] in ("unreachable", "well")]
-    if any(one == "well" and before != "unreachable" for before, one in pairwise(["", *sick])):
-        raise Broken(f"a target works again, and nobody had been told: {sick}")
     for album_id in {task["album_id"] for task in tasks}:
         own = [task for task in tasks if task["album_id"] == album_id]
         found = [

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from albumup.journal.states import State
 from albumup.uploader.kinds import kind_of
@@ -15,6 +15,15 @@ from simulation.laws import Broken, rows
 if TYPE_CHECKING:
     from albumup.uploader.options import RunEnd
     from simulation.scene import Scene
+
+
+class _Told(NamedTuple):
+    """A notice that is or was in the journal."""
+
+    cause: str
+    target: str
+    words: str
+    run: int
 
 
 def always(scene: Scene, reader: sqlite3.Connection) -> None:
@@ -28,8 +37,20 @@ def always(scene: Scene, reader: sqlite3.Connection) -> None:
     sick, run = "select sick_since from target", "select coalesce(max(id), 0) from run"
     if rows(reader, sick)[0][0] is None:
         scene.well_after.add(rows(reader, run)[0][0])
+    well_is_told_once(scene, reader)
     _troubles_are_told_once(scene, reader, found)
     _is_delivered_once(scene)
+
+
+def well_is_told_once(scene: Scene, reader: sqlite3.Connection) -> None:
+    """That a target works again is told once, where it was told that it does not."""
+    before: dict[str, str] = {}
+    for one in _history(scene, rows(reader, "select * from notice")):
+        last = before.get(one.target, "")
+        if one.cause == "well" and last != "unreachable":
+            raise Broken(f"{one.target} works again, and nobody had been told: {last}")
+        if one.cause in ("unreachable", "well"):
+            before[one.target] = one.cause
 
 
 def after_run(scene: Scene, reader: sqlite3.Connection, end: RunEnd) -> None:
@@ -102,22 +123,33 @@ def _settled_is_told(reader: sqlite3.Connection, found: list[sqlite3.Row]) -> No
 def _troubles_are_told_once(
     scene: Scene, reader: sqlite3.Connection, found: list[sqlite3.Row]
 ) -> None:
-    """A trouble is told once until it is over; that a target works again once, after that."""
+    """A trouble is told once until it is over."""
     before: dict[tuple[str, str], tuple[str, int]] = {}
-    for row in found:
-        cause, message = row["cause"], json.loads(row["summary"])
-        if cause == "settled":
+    for one in _history(scene, found):
+        if one.cause == "settled":
             continue
-        kind = kind_of(message["words"]) if cause == "stopped" else ""
-        last, run = before.get((row["target"], kind), ("", 0))
-        before[row["target"], kind] = cause, message["run"]
-        if cause == "well" and last != "unreachable":
-            raise Broken(f"{row['target']} works again, and nobody had been told: {last}")
-        is_over = cause == "unreachable" and any(
-            run <= one < message["run"] for one in scene.well_after
+        kind = kind_of(one.words) if one.cause == "stopped" else ""
+        last, run = before.get((one.target, kind), ("", 0))
+        before[one.target, kind] = one.cause, one.run
+        is_over = one.cause == "unreachable" and any(
+            run <= well < one.run for well in scene.well_after
         )
-        if cause == last and not is_over and not _went_well(reader, run, message["run"]):
-            raise Broken(f"{message['words']}: that was told before")
+        if one.cause == last and not is_over and not _went_well(reader, run, one.run):
+            raise Broken(f"{one.words}: that was told before")
+
+
+def _history(scene: Scene, found: list[sqlite3.Row]) -> list[_Told]:
+    """All that the user was owed, in its order: what the journal holds, and what it has dropped, as
+    that was handed over a month ago."""
+    all_told = {
+        one.id: _Told(one.cause.value, one.target, one.message.words, one.message.run)
+        for one in scene.channel.had.values()
+        if one.id  # a fault of this computer may be told, and not journaled
+    }
+    for row in found:
+        message = json.loads(row["summary"])
+        all_told[row["id"]] = _Told(row["cause"], row["target"], message["words"], message["run"])
+    return [one for _, one in sorted(all_told.items())]
 
 
 def _went_well(reader: sqlite3.Connection, since: int, until: int) -> bool:

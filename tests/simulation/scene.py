@@ -301,6 +301,7 @@ class Scene:
             if plan.hook is None:
                 owed = notices.claim(life.journal, 1, lambda _: False)
                 notices.handed_over(life.journal, [one.id for one in owed], is_taken=True)
+                self.channel.had.update({one.id: one for one in owed})
             if cron:
                 self._fresh_sets(life.journal)
         options = Options(

@@ -177,6 +177,8 @@ def _judge(scene: Scene, result: Result, end: RunEnd | None) -> None:
             scene.orders.after_run(end.run_id)
             notice_laws.after_run(scene, scene.reader, end)
             alone_laws.after_run(scene, scene.reader, end, scene.course)
+    else:
+        notice_laws.well_is_told_once(scene, scene.reader)
 
 
 @cache

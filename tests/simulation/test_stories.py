@@ -300,6 +300,13 @@ FINDS = {
                 Event("poison: lost, closes", 0, 0.673953218656755),
                 Event("stop all now", 220, 0.7443497177639167, "step")),
     ),
+    "a month goes by after a notice that a target does not work": Plan(
+        7006239, (300, 301, 302), jobs=1, retries=1, patience=3000.0, tick=60.0, hook="well",
+        watched=False, tell_after=60.0,
+        events=(Event("poison: 404 page", 2, 0.6649401072003396),
+                Event("clock forward", 455, 0.9221625178071107, "step"),
+                Event("first address away", 4, 0.8251785207751128, "step")),
+    ),
 }  # fmt: skip
 """Stories that were bad once, with their fewest events."""
 
