@@ -16,7 +16,7 @@ from live import clip, still
 from servers import FormServer, answer
 from short import short_form
 
-from .conftest import Home, Start, configure, finish, jpeg, until
+from .conftest import Home, Start, configure, finish, jpeg, sha256, until
 
 NEWEST_IN_SHORT = [
     *(pytest.param(one, marks=pytest.mark.long) for one in VERSIONS[:-1]),
@@ -83,6 +83,25 @@ def test_what_is_there_is_not_sent_and_what_is_in_the_trash_is_said(
     assert home.states()["IMG_2.JPG"] == "duplicate"
     assert len(immich.album("trip")) == 4
     assert all(one["received"] <= 1 for one in immich.assets())
+
+
+@pytest.mark.process
+def test_what_was_edited_during_the_question_is_not_called_there(
+    home: Home, immich: Immich
+) -> None:
+    trip = home.photos(2)
+    photo = trip / "IMG_1.JPG"
+    immich.put(photo.read_bytes(), photo.name)
+    immich.tell("hold", method="POST", path="bulk-upload-check$")
+    first = home.start("push", trip)
+    until(lambda: immich.tell("waiting"), "the question")
+    photo.write_bytes(jpeg(77, 3333))
+    second = home.start("push", "trip")
+    time.sleep(2)  # until it is read and framed again
+    immich.tell("release")
+    assert [finish(one).returncode for one in (first, second)] == [0, 0]
+    assert home.states() == {photo.name: "uploaded", "IMG_2.JPG": "uploaded"}
+    assert sha256(photo) in immich.digests()
 
 
 def test_a_duplicate_that_is_unconfirmed_counts_once_it_was_found(

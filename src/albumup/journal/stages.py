@@ -28,6 +28,19 @@ class Stages(Store):
         )
         return int(found[0][0])
 
+    def is_unasked(self, task: Task) -> bool:
+        """Is the server still to be asked about a task, with these bytes and by this definition?"""
+        assert task.body is not None
+        return bool(
+            self.rows(
+                "select 1 from task join body on body.task_id = task.id where task.id = ?"
+                f" and {steps.IS_UNASKED} and body.sha256 = ? and body.definition_id is ?",
+                task.id,
+                task.body.digests["sha256"],
+                task.body.definition,
+            )
+        )
+
     def asked(self, task_id: int) -> None:
         """Let a task be sent: the server does not have its photo; a still waits for its clip.
 

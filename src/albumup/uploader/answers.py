@@ -6,6 +6,7 @@ from albumup.journal import pauses
 from albumup.journal.journal import Journal
 from albumup.journal.rows import Task
 from albumup.journal.states import State
+from albumup.journal.store import LostTask
 from albumup.retry import Rules, gave_up_after, wait_before
 from albumup.targets.base import Original, Seen, Verdict, VerdictKind
 from albumup.uploader.outcomes import Outcomes
@@ -91,7 +92,9 @@ class Answers:
 
     def asked_before(self, journal: Journal, task: Task, answer: Verdict | None) -> State:
         """Record the answer about a task that is not sent yet; ``answer`` and LostTask as in
-        ``answered``."""
+        ``answered``; also raised if its photo or its target has changed since the question."""
+        if not journal.is_unasked(task):
+            raise LostTask(task.id)
         if answer is None:
             journal.asked(task.id)
             return State.PENDING
