@@ -207,10 +207,7 @@ class Queue:
 
         Returns the ids of tasks that were held, and may be sent again.
         """
-        kept = [task for task in upstream.reserved if album_id not in (None, task.album_id)]
-        upstream.taken -= {task.id for task in upstream.reserved} - {task.id for task in kept}
-        upstream.reserved.clear()
-        upstream.reserved.extend(kept)
+        upstream.unreserve(lambda task: album_id in (None, task.album_id))
         held = [
             one.task.id
             for one in (*upstream.held.values(), *upstream.refusals.values())
@@ -304,9 +301,8 @@ class Queue:
         """Does the server of this album of the run keep albums? Asked also while the target is
         built anew, and outcomes of the former definition come in."""
         album = self.albums.get(album_id)
-        if album is None:
-            return False
-        upstream = self.upstreams.get(album.target) or self._former.get(album.target)
+        name = album.target if album is not None else ""
+        upstream = self.upstreams.get(name) or self._former.get(name)
         return upstream is not None and upstream.target.keeps_albums
 
     def upstream_of(self, album_id: int) -> Upstream | None:
@@ -394,15 +390,11 @@ class Queue:
         words = await self._world.helpers.run(Work.LOOK, look) or seen
         if not words:
             return False
+
+        def is_out_of_reach(task: Task) -> bool:
+            return task.root_id == root_id and not (task.body is not None and task.body.spool)
+
         self.away[root_id] = words
         for upstream in self.upstreams.values():
-            gone = {
-                task.id
-                for task in upstream.reserved
-                if task.root_id == root_id and not (task.body is not None and task.body.spool)
-            }
-            upstream.taken -= gone
-            kept = [task for task in upstream.reserved if task.id not in gone]
-            upstream.reserved.clear()
-            upstream.reserved.extend(kept)
+            upstream.unreserve(is_out_of_reach)
         return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from albumup.journal.rows import Task
@@ -156,6 +156,13 @@ class Upstream:
         self.taken -= {one.id for one in self.reserved}
         self.reserved.clear()
         self.has_ready = True
+
+    def unreserve(self, is_meant: Callable[[Task], bool]) -> None:
+        """Give up the reservations of the tasks that are meant."""
+        self.taken -= {one.id for one in self.reserved if is_meant(one)}
+        kept = [one for one in self.reserved if not is_meant(one)]
+        self.reserved.clear()
+        self.reserved.extend(kept)
 
     def start(self, task_id: int) -> None:
         self.in_flight.add(task_id)
