@@ -44,7 +44,7 @@ class Stage:
         self.pid += 1
         self.alive.add(self.pid)
         audience: Any = MagicMock()
-        audience.handed_over.side_effect = lambda code: code
+        audience.handed_over.return_value = 0
         own = Journal(self.journal.path)
         session = Session(own, [self.album_id], Options(), MagicMock(), audience, False, schedule)
         return session.run()
@@ -56,7 +56,7 @@ def stage(journal: Journal, album: MakeAlbum, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_one_waits_and_the_next_ones_hand_over(stage: Stage) -> None:
-    assert [stage.comes(PUSH) for _ in range(3)] == [FOLLOWED, 75, 75]
+    assert [stage.comes(PUSH) for _ in range(3)] == [FOLLOWED, 0, 0]
     assert runs.scope(stage.journal, 1) == [stage.album_id]
 
 
@@ -67,6 +67,6 @@ def test_other_schedules_and_people_wait_beside_it(stage: Stage) -> None:
 def test_when_it_is_gone_or_the_run_is_another_one_the_next_one_waits(stage: Stage) -> None:
     assert stage.comes(PUSH) == FOLLOWED
     stage.alive.remove(stage.pid)
-    assert [stage.comes(PUSH) for _ in range(2)] == [FOLLOWED, 75]
+    assert [stage.comes(PUSH) for _ in range(2)] == [FOLLOWED, 0]
     stage.begin()
-    assert [stage.comes(PUSH) for _ in range(2)] == [FOLLOWED, 75]
+    assert [stage.comes(PUSH) for _ in range(2)] == [FOLLOWED, 0]

@@ -128,8 +128,8 @@ class Teller:
     def nothing_to_send(self) -> int:
         return self._conclusion.nothing_to_send()
 
-    def handed_over(self, code: int = 0) -> int:
-        return self._conclusion.handed_over(code)
+    def handed_over(self) -> int:
+        return self._conclusion.handed_over()
 
     def has_gone(self) -> bool:
         return self._app.events.fault is not None if self._conclusion.json else self._screen.is_lost

@@ -182,7 +182,7 @@ class Session:
                     continue
                 return code
             if ends:
-                return self.audience.handed_over(TryLater.exit_code)
+                return self.audience.handed_over()
             code = self._follower().follow(run, change)
             if code is not None:
                 self._note_told()
