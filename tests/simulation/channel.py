@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from albumup.hooks import LIMIT_SECONDS
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from albumup.config.unattended import Unattended
     from albumup.session.hands import HandsOver
     from simulation.scene import Scene
+
+
+@dataclass
+class _News:
+    """What a hook tells the user. ``life``: it does not outlive that; None: it outlives all."""
+
+    key: str
+    life: object
+    has_arrived: bool = False
 
 
 class Channel:
@@ -38,6 +48,8 @@ class Channel:
         """How long the hook takes that was begun last."""
         self.is_well = False
         """Whatever it was before."""
+        self._news: _News | None = None
+        """Of the hook that was begun last."""
         self._scene, self._chance = scene, scene.chance.of("hook")
 
     def hand_over(self, _: Unattended, notice: Notice, means: Means) -> Handed:
@@ -54,16 +66,24 @@ class Channel:
             self.lasts = LIMIT_SECONDS
         fails = hangs or how == "fails"
         fails = fails or (how == "fails at times" and chance.random() < 0.4)
+        self._news = None
         if chance.random() < (0.3 if fails else 1.0):
             outlives = chance.random() < 0.5  # its own process group is not killed with the command
-            delay = chance.random() * self.lasts
-            scene.loop.outside(delay, self._arrive, key, scene.life if not outlives else None)
+            self._news = _News(key, scene.life if not outlives else None)
+            scene.loop.outside(chance.random() * self.lasts, self._arrive, self._news)
         self.failed[key] += fails
         return Handed(not fails, "on_done failed: exit 1" if fails else "")
 
-    def _arrive(self, key: str, life: object) -> None:
-        if life is None or life is self._scene.life:
-            self.got[key] += 1
+    def hook_ends(self) -> None:
+        """The hook that was begun last comes to its own end: it has told the user before, also
+        where the clock has jumped over both."""
+        if self._news is not None:
+            self._arrive(self._news)
+
+    def _arrive(self, news: _News) -> None:
+        if not news.has_arrived and news.life in (None, self._scene.life):
+            news.has_arrived = True
+            self.got[news.key] += 1
             self._scene.fired["a notice is delivered"] += 1
             self._scene.tell("person", "gets a notice")
             self._scene.events.happened("delivered")
@@ -119,7 +139,13 @@ class SimulatedHands:
         handed = self._hand_over(notice)
         self._ends_at = self._scene.loop.time() + channel.lasts
         self._job = notice
-        self._scene.loop.outside(channel.lasts, self._end, notice, handed)
+        self._scene.loop.outside(channel.lasts, self._comes_to_its_end, notice, handed)
+
+    def _comes_to_its_end(self, notice: Notice, handed: Handed | None) -> None:
+        """The hook comes to its own end, unless it was cut off before."""
+        if not self.is_over and self._job is notice:
+            self._scene.channel.hook_ends()
+        self._end(notice, handed)
 
     def _end(self, notice: Notice, handed: Handed | None) -> None:
         if self.is_over or self._job is not notice:

@@ -264,6 +264,14 @@ FINDS = {
         events=(Event("no network", 1, 0.898508819924052),
                 Event("remove", 1, 0.025249172204044212, "begins")),
     ),
+    "the clock jumps over the word of a hook and its end": Plan(
+        7093252, (4000, 100_001), jobs=2, patience=3000.0, spool=True, helpers_slow=0.0,
+        tick=60.0, hook="well", party=(4000,),
+        events=(Event("half an answer", 4, 0.04206929433865603),
+                Event("card out", 67, 0.1023332412730743, "step"),
+                Event("sleep, clocks run on", 178, 0.7476088255541264, "step"),
+                Event("change", 118, 0.6146065628111482, "step")),
+    ),
     "a photo is begun in the moment of waking": Plan(
         5202800, (300, 301, 302, 303, 4004, 4005, 306, 307), jobs=2, retries=1, patience=3000.0,
         latency=0.01, speed=0.05, helpers_slow=0.2, tick=60.0, cron=3, hook="hangs",
